@@ -1,0 +1,1 @@
+"""What passes between rooms, in memory and on disk: plain types, plain files, no torch, no pickle written."""
