@@ -64,7 +64,7 @@ class Camera:
         return matrix.astype(np.float32)
 
     def intrinsics(self) -> NDArray[np.float32]:
-        """(3, 3) intrinsics in units of the image side. The orthographic flag passes through the formula: f ≈ −57.29."""
+        """(3, 3) intrinsics in units of the image side; the orthographic flag goes through the formula (f ≈ −57.29)."""
         focal = 0.5 / np.tan(np.radians(self.fov) / 2)
         return np.array([[focal, 0, 0.5], [0, focal, 0.5], [0, 0, 1]], np.float32)
 
@@ -167,7 +167,7 @@ def standard_camera(name: str) -> Camera:
 
 
 def random_views(seed_text: str, count: int = 8) -> list[Camera]:
-    """The training views of one character: view i is drawn from the seed ``{seed_text}/{i}`` (spec/renderer.md §4.3)."""
+    """The training views of one character; view i has the seed ``{seed_text}/{i}`` (spec/renderer.md §4.3)."""
     views = []
     for index in range(count):
         normals = seeded_random_state(f"{seed_text}/{index}").standard_normal(4)

@@ -1,10 +1,11 @@
 """The page of frames: every point in the suite is in one of these, in metres, y up, right-handed.
 
-| frame        | origin                     | the character faces              | its left is | used by |
-| ------------ | -------------------------- | -------------------------------- | ----------- | ------- |
-| `model`      | the file's                 | −z (VRM 1.0 is turned on reading) | −x         | the reader |
-| `head_model` | head bone + (0, 0.1, 0)    | −z                               | −x          | drawn meshes, position maps on disk, `paper`'s region rule |
-| `head_world` | the same                   | +z                               | +x          | cameras, labels, networks, predictions, every `mesh.glb` |
+`model`        Origin: the file's. The character faces −z (VRM 1.0 is turned on reading), its left is −x.
+               Used by the reader.
+`head_model`   Origin: head bone + (0, 0.1, 0). The same axes as `model`.
+               Used by drawn meshes, position maps on disk and `paper`'s region rule.
+`head_world`   Origin: the same. The character faces +z, its left is +x: image right of the front view.
+               Used by cameras, labels, networks, predictions and every `mesh.glb`.
 
     head_model = model − loc_origin,  loc_origin = head bone + HEAD_OFFSET
     head_world = diag(−1, 1, −1) · head_model

@@ -54,7 +54,7 @@ class Mesh:
 
 @dataclass(frozen=True, eq=False)
 class Texture:
-    """An image with its sampler. `pixels` is (H, W, 4) uint8, row 0 at v = 0 (glTF: v grows downwards), stored values."""
+    """An image with its sampler. `pixels` is (H, W, 4) uint8 as stored, row 0 at v = 0 (v grows downwards)."""
 
     pixels: NDArray[np.uint8]
     wrap_u: Wrap = "repeat"
@@ -65,7 +65,7 @@ class Texture:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """How a part looks: base colour only, the numbers that multiply stored texture bytes (spec/renderer.md §5, §12.2)."""
+    """How a part looks: base colour only; the factor multiplies stored texture values (spec/renderer.md §5, §12.2)."""
 
     name: str = ""
     color_factor: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
@@ -105,7 +105,7 @@ class HeadMesh:
         loc_origin: (3,) float64, origin of the head frames in `model`.
         neck_height: y of the neck joint in `head_model` (head joint − 0.1 m where the file has no neck), metres.
         scale: factor that `fit` applied to every position (1 when off).
-        arm_angles_deg: measured rest angle φ and applied rotation per side, e.g. ``{"left": {"rest": −3.1, "turn": −56.9}}``.
+        arm_angles_deg: rest angle φ and applied rotation per side: ``{"left": {"rest": …, "turn": …}, …}``.
         vrm_version: ``"0.x"``, ``"1.0"`` or ``""`` for a plain glTF character.
         attribution: author, title and licence fields of the file's meta block, as strings.
         notes: what the reader skipped or mended, one sentence each.
