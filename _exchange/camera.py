@@ -74,7 +74,8 @@ class Camera:
 
     def eye_from_head_model(self) -> NDArray[np.float32]:
         """(4, 4) `head_model` → eye. Sines in double, entries and products in float32, as the original's."""
-        return _translate(0, 0, -self.dist) @ _rotate_x(self.elev) @ _rotate_y(180.0 - float(self.azim))
+        matrix = _translate(0, 0, -self.dist) @ _rotate_x(self.elev) @ _rotate_y(180.0 - float(self.azim))
+        return matrix.astype(np.float32)
 
     def eye_from_model(self, loc_origin: NDArray) -> NDArray[np.float32]:
         """(4, 4) `model` → eye for a character whose head frames start at `loc_origin`."""

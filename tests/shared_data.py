@@ -1,4 +1,4 @@
-"""Where the shared real data lie (VRM characters, broken files, portraits); tests that need them skip with the reason."""
+"""Where the shared real data lie (characters, broken files, portraits); tests that need them skip with a reason."""
 
 from __future__ import annotations
 
