@@ -73,8 +73,8 @@ class Region:
             FormatError: the value has another shape or is no region.
         """
         try:
-            (row, col), (height, width) = area_of_interest  # type: ignore[misc]
-            return cls(float(row), float(col), float(height), float(width))
+            corner, size = np.asarray(area_of_interest, np.float64).reshape(2, 2).tolist()
+            return cls(*corner, *size)
         except (TypeError, ValueError, InputError) as error:
             raise FormatError(
                 place, "((row, col), (height, width)) with a positive size", repr(area_of_interest)
