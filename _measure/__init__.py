@@ -1,0 +1,1 @@
+"""How good a reconstruction is: metrics, protocols, aggregation, tables. Raw scores first, means in one place."""

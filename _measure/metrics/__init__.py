@@ -1,0 +1,1 @@
+"""One metric a file: a frozen description and a pure function on one pair. No accumulators."""

@@ -1,0 +1,28 @@
+"""What a metric is, as data: its id in score files, unit, direction, range and table scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Description of one metric.
+
+    Attributes:
+        id: name in `scores.jsonl`.
+        label: name in tables.
+        unit: of the raw value; empty for a pure number.
+        better: which direction is an improvement.
+        lowest, highest: the range of raw values.
+        table_scale: tables show the raw value times this.
+    """
+
+    id: str
+    label: str
+    unit: str
+    better: Literal["higher", "lower"]
+    lowest: float
+    highest: float
+    table_scale: float = 100.0

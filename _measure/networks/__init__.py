@@ -1,0 +1,1 @@
+"""Networks that metrics look through, in plain torch, with torchvision's parameter names."""

@@ -1,0 +1,92 @@
+"""The two surfaces that are compared: unseen inner layers removed, cut to the box and to the region of interest.
+
+Source: spec/measure.md §6.1, §6.2.
+"""
+
+from __future__ import annotations
+
+import igl
+import numpy as np
+from numpy.typing import NDArray
+
+from _exchange.frames import BOX_SIDE, IMAGE_SIZE, head_model_from_model, head_world_from_head_model
+from _exchange.items import Region
+from _exchange.mesh import Mesh
+
+INNER_WINDING = 1.3
+"""Vertices whose winding number reaches this lie inside and are removed."""
+TRUTH_HALF_BOX = 0.25
+"""Half side of the box that cuts the true surface, metres; not the 0.35 of everything else."""
+
+
+def winding_numbers(mesh: Mesh) -> NDArray[np.float64]:
+    """(V,) winding number of the whole surface at each of its own vertices (libigl's fast approximation)."""
+    if not len(mesh.faces):
+        return np.zeros(len(mesh.verts))
+    verts = np.ascontiguousarray(mesh.verts, np.float64)
+    return np.asarray(igl.fast_winding_number(verts, np.ascontiguousarray(mesh.faces, np.int64), verts))
+
+
+def without_inner_surfaces(mesh_model: Mesh) -> Mesh:
+    """The surface without what it encloses: vertices of winding below 1.3 and triangles of three such vertices.
+
+    Args:
+        mesh_model: positions as stored in the file: shifting them first would change the approximation.
+    """
+    return keep_vertices(mesh_model, winding_numbers(mesh_model) < INNER_WINDING)
+
+
+def keep_vertices(mesh: Mesh, kept: NDArray[np.bool_]) -> Mesh:
+    """Keep (V,) marked vertices and the triangles whose three vertices are kept; indices are renumbered."""
+    new_index = np.cumsum(kept) - 1
+    faces = new_index[mesh.faces[kept[mesh.faces].all(axis=1)]].reshape(-1, 3)
+    return Mesh(mesh.verts[kept], faces, None if mesh.colors is None else mesh.colors[kept])
+
+
+def cut_to_box(mesh_head: Mesh, *, bounds_y: bool) -> Mesh:
+    """Keep triangles with all vertices inside |x|, |z| ≤ 0.25 m, and |y| too where `bounds_y`; vertices stay.
+
+    Args:
+        mesh_head: in either head frame: the box is symmetric.
+    """
+    axes = [0, 1, 2] if bounds_y else [0, 2]
+    inside = (np.abs(mesh_head.verts[:, axes]) <= TRUTH_HALF_BOX).all(axis=1)
+    return Mesh(mesh_head.verts, mesh_head.faces[inside[mesh_head.faces].all(axis=1)], mesh_head.colors)
+
+
+def cut_to_region(mesh: Mesh, region: Region) -> Mesh:
+    """Keep vertices strictly inside the region seen from the front along z, and triangles of three such vertices.
+
+    x grows with the column: for a mesh in `head_world` this is the region as drawn, in `head_model` its mirror image.
+    """
+    scale = BOX_SIDE / IMAGE_SIZE
+    x_low = -BOX_SIDE / 2 + region.col * scale
+    x_high = x_low + region.width * scale
+    y_high = BOX_SIDE / 2 - region.row * scale
+    y_low = y_high - region.height * scale
+    x, y = mesh.verts[:, 0], mesh.verts[:, 1]
+    return keep_vertices(mesh, (x_low < x) & (x < x_high) & (y_low < y) & (y < y_high))
+
+
+def true_surface(
+    mesh_model: Mesh, loc_origin: NDArray, region: Region, *, mirrored_region: bool, box_bounds_y: bool
+) -> Mesh:
+    """The surface that predictions are compared with, `head_world`.
+
+    Args:
+        mesh_model: all triangles of the character, `model`, unshifted.
+        loc_origin: (3,) origin of the head frames in `model`.
+        region: of the front picture.
+        mirrored_region: cut before the turn to world axes, as the original does, or after.
+        box_bounds_y: whether the box cuts in y too.
+    """
+    visible = without_inner_surfaces(mesh_model)
+    verts_head_model = head_model_from_model(visible.verts.astype(np.float64), loc_origin)
+    boxed = cut_to_box(Mesh(verts_head_model, visible.faces), bounds_y=box_bounds_y)
+    if mirrored_region:
+        return _turned(cut_to_region(boxed, region))
+    return cut_to_region(_turned(boxed), region)
+
+
+def _turned(mesh_head_model: Mesh) -> Mesh:
+    return Mesh(head_world_from_head_model(mesh_head_model.verts), mesh_head_model.faces)

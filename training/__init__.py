@@ -1,0 +1,1 @@
+"""The generator family: its networks, and the way from densities to surfaces."""
