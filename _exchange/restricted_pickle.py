@@ -22,9 +22,9 @@ from _exchange.errors import FormatError
 MAX_BYTES = 2 << 30
 MAX_OPERATIONS = 5_000_000
 MAX_DEPTH = 100
+_NEWEST_PROTOCOL = 5
 _SCALARS = (str, bytes, int, float, bool, type(None))
 _MARK = object()
-_IGNORED = {"PROTO", "FRAME"}
 _LITERALS = {
     *("NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4"),
     *("FLOAT", "BINFLOAT", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"),
@@ -83,8 +83,6 @@ class _Machine:
         self.memo: dict[int, Any] = {}
 
     def step(self, name: str, argument: Any) -> None:
-        if name in _IGNORED:
-            return
         if name in _LITERALS:
             self.stack.append(_CONSTANTS.get(name, argument))
             return
@@ -131,7 +129,7 @@ class _Machine:
 
     def look_up(self, module: Any, name: Any) -> None:
         full = f"{module}.{name}"
-        if full not in self.entries:
+        if full not in self.entries or "." in str(name):
             raise ValueError(f"the global {full}, which is not on the list of allowed names")
         self.stack.append(_Global(self.entries[full]))
 
@@ -202,7 +200,14 @@ def _stack_global(machine: _Machine, _argument: Any) -> None:
     machine.look_up(module, name)
 
 
+def _check_protocol(version: int) -> None:
+    if version > _NEWEST_PROTOCOL:
+        raise ValueError(f"pickle protocol {version}")
+
+
 _HANDLERS: dict[str, Callable[[_Machine, Any], object]] = {
+    "PROTO": lambda _, version: _check_protocol(version),
+    "FRAME": lambda _machine, _size: None,
     "MARK": lambda machine, _: machine.stack.append(_MARK),
     "POP": lambda machine, _: machine.stack.pop(),
     "POP_MARK": lambda machine, _: machine.pop_to_mark(),

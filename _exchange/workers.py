@@ -1,0 +1,96 @@
+"""Worker processes for pieces of work that do not depend on one another, and survive each other's end.
+
+Results come in the order in which they are done; whoever needs an order sorts. Workers leave Ctrl-C to their parent
+and end by themselves when the parent is gone, also after a SIGKILL, so a killed run leaves nothing behind that writes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from _exchange.errors import SuiteError
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+class WorkerDied(SuiteError):
+    """The process that worked on one piece ended without an answer: killed, out of memory, or crashed."""
+
+
+def results_of(
+    function: Callable[[Piece], Result],
+    pieces: Sequence[Piece],
+    workers: int,
+    prepare: Callable[..., None],
+    arguments: tuple[object, ...] = (),
+) -> Iterator[tuple[Piece, Result | WorkerDied]]:
+    """Run `function` on every piece; yields each piece with its result as soon as it is there.
+
+    Args:
+        function: module-level; what it raises ends the whole run, so it should answer with failures as values.
+        pieces: hashable or not, sent to the workers by pickle.
+        workers: number of processes; with 1, everything runs in this process.
+        prepare: called once per process with `arguments`, before its first piece.
+        arguments: for `prepare`.
+
+    A worker that dies takes its siblings' work along (the pool of the standard library breaks); the pieces left over
+    are then tried one at a time, and only the one whose own worker dies is answered with `WorkerDied`.
+    """
+    if workers <= 1:
+        prepare(*arguments)
+        for piece in pieces:
+            yield piece, function(piece)
+        return
+    left = list(pieces)
+    for piece, result in _together(function, left, min(workers, len(left)), (prepare, arguments)):
+        left.remove(piece)
+        yield piece, result
+    for piece in left:
+        answers = [result for _, result in _together(function, [piece], 1, (prepare, arguments))]
+        yield piece, answers[0] if answers else WorkerDied("The worker process ended without an answer.")
+
+
+def _together(
+    function: Callable[[Piece], Result],
+    pieces: Sequence[Piece],
+    workers: int,
+    preparation: tuple[Callable[..., None], tuple[object, ...]],
+) -> Iterator[tuple[Piece, Result]]:
+    """Results of one pool; fewer than pieces where it broke."""
+    if not pieces:
+        return
+    # Fresh processes, not forks: libraries with threads of their own do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(os.getpid(), *preparation))
+    try:
+        futures: dict[Future[Result], Piece] = {pool.submit(function, piece): piece for piece in pieces}
+        for future in as_completed(futures):
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                continue
+            yield futures[future], result
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(parent: int, prepare: Callable[..., None], arguments: tuple[object, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    prepare(*arguments)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    os._exit(1)
