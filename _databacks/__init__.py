@@ -1,0 +1,1 @@
+"""Read data: characters from files and from a seed, and the datasets made of them."""
