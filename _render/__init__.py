@@ -1,0 +1,1 @@
+"""Meshes to pictures: views, shadings and two rasterisers behind one interface."""
