@@ -12,9 +12,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from _exchange.errors import SuiteError
 
@@ -28,52 +28,51 @@ class WorkerDied(SuiteError):
 
 
 def results_of(
-    function: Callable[[Piece], Result],
+    prepare: Callable[..., Callable[[Piece], Result]],
+    arguments: tuple[object, ...],
     pieces: Sequence[Piece],
     workers: int,
-    prepare: Callable[..., None],
-    arguments: tuple[object, ...] = (),
 ) -> Iterator[tuple[Piece, Result | WorkerDied]]:
-    """Run `function` on every piece; yields each piece with its result as soon as it is there.
+    """Work on every piece; yields each with its result as soon as it is there.
 
     Args:
-        function: module-level; what it raises ends the whole run, so it should answer with failures as values.
-        pieces: hashable or not, sent to the workers by pickle.
+        prepare: module-level; called once per process with `arguments`, returns the function that does one piece.
+            What that function raises ends the whole run, so it should answer failures as values.
+        arguments: of `prepare`; sent to the workers by pickle, as pieces and results are.
+        pieces: what to work on.
         workers: number of processes; with 1, everything runs in this process.
-        prepare: called once per process with `arguments`, before its first piece.
-        arguments: for `prepare`.
 
     A worker that dies takes its siblings' work along (the pool of the standard library breaks); the pieces left over
-    are then tried one at a time, and only the one whose own worker dies is answered with `WorkerDied`.
+    are then tried one at a time, and only one whose own worker dies is answered with `WorkerDied`.
     """
     if workers <= 1:
-        prepare(*arguments)
+        work = prepare(*arguments)
         for piece in pieces:
-            yield piece, function(piece)
+            yield piece, work(piece)
         return
     left = list(pieces)
-    for piece, result in _together(function, left, min(workers, len(left)), (prepare, arguments)):
+    for piece, result in _together(prepare, arguments, left, min(workers, len(left))):
         left.remove(piece)
         yield piece, result
     for piece in left:
-        answers = [result for _, result in _together(function, [piece], 1, (prepare, arguments))]
+        answers = [result for _, result in _together(prepare, arguments, [piece], 1)]
         yield piece, answers[0] if answers else WorkerDied("The worker process ended without an answer.")
 
 
 def _together(
-    function: Callable[[Piece], Result],
+    prepare: Callable[..., Callable[[Piece], Result]],
+    arguments: tuple[object, ...],
     pieces: Sequence[Piece],
     workers: int,
-    preparation: tuple[Callable[..., None], tuple[object, ...]],
 ) -> Iterator[tuple[Piece, Result]]:
     """Results of one pool; fewer than pieces where it broke."""
     if not pieces:
         return
     # Fresh processes, not forks: libraries with threads of their own do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(os.getpid(), *preparation))
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(os.getpid(), prepare, arguments))
     try:
-        futures: dict[Future[Result], Piece] = {pool.submit(function, piece): piece for piece in pieces}
+        futures = {pool.submit(_work_on, piece): piece for piece in pieces}
         for future in as_completed(futures):
             try:
                 result = future.result()
@@ -84,10 +83,20 @@ def _together(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(parent: int, prepare: Callable[..., None], arguments: tuple[object, ...]) -> None:
+# -- inside a worker --------------------------------------------------------------------------------------------
+
+_work_of_this_process: list[Callable[..., Any]] = []
+"""What `prepare` returned here: the pool of the standard library hands its initializer's result to nobody."""
+
+
+def _begin(parent: int, prepare: Callable[..., Callable[..., Any]], arguments: tuple[object, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    prepare(*arguments)
+    _work_of_this_process[:] = [prepare(*arguments)]
+
+
+def _work_on(piece: Any) -> Any:
+    return _work_of_this_process[0](piece)
 
 
 def _end_with(parent: int) -> None:

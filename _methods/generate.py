@@ -1,0 +1,328 @@
+"""Items × method → run folder: pictures, position maps, mesh and status of every item, resumable at any moment.
+
+What decides the results stands in `run.json`; an item is finished when the journal's line for it carries the digests
+of its files. The parent process alone writes the journal, so neither order nor number of workers shows in the results.
+"""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from _exchange import atomic
+from _exchange.camera import standard_camera
+from _exchange.digest import sha256_of_bytes, sha256_of_value
+from _exchange.errors import InputError, SuiteError
+from _exchange.glb import mesh_glb
+from _exchange.items import RENDERED_CAMERAS, ItemId, MethodInput
+from _exchange.journal import Journal, JournalEntry
+from _exchange.pictures import png_bytes
+from _exchange.progress import progress
+from _exchange.protocol import protocol_named
+from _exchange.run_folder import TABLE_FORMATS, ItemFolder, RunFolder
+from _exchange.run_record import ItemStatus, RunRecord, this_machine
+from _exchange.workers import WorkerDied, results_of
+from _methods import registry
+from _methods.interface import DEFAULT_RESOLUTION, Method, MethodSettings
+
+
+class Portraits(Protocol):
+    """What `generate` needs of a dataset; `_databacks.dataset.Dataset` is one. It is sent to workers by pickle."""
+
+    @property
+    def name(self) -> str:
+        """Render set, e.g. ``daredemoE``."""
+
+    @property
+    def root(self) -> Path:
+        """Its folder."""
+
+    @property
+    def default_protocol(self) -> str:
+        """``paper`` for published sets, ``corrected`` for others."""
+
+    def items(self) -> Sequence[ItemId]:
+        """All items in list order."""
+
+    def method_input(self, item: ItemId) -> MethodInput:
+        """The portrait and its alignment; raises SuiteError where they cannot be read."""
+
+    def digest(self) -> str:
+        """SHA-256 of everything in the dataset that decides results."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The part of the items that one machine works on: every `count`-th, starting with the `number`-th, from 1.
+
+    Raises:
+        InputError: not 1 ≤ number ≤ count.
+    """
+
+    number: int = 1
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.count:
+            raise InputError(f"Expected a shard i/n with 1 ≤ i ≤ n, found {self.number}/{self.count}.")
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """The shard written ``i/n``."""
+        number, separator, count = text.partition("/")
+        if not (separator and number.isascii() and number.isdigit() and count.isascii() and count.isdigit()):
+            raise InputError(f"Expected a shard such as 1/4, found {text!r}.")
+        return cls(int(number), int(count))
+
+    def of(self, items: Sequence[ItemId]) -> list[ItemId]:
+        """This shard's items, in order."""
+        return list(items[self.number - 1 :: self.count])
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateOptions:
+    """How to run.
+
+    Attributes:
+        out: the run folder. Shards of one run share it.
+        method: registry name.
+        protocol: ``paper`` or ``corrected``; empty takes the dataset's own.
+        settings: what the method is loaded with.
+        resolution: of the meshes, steps along the side of the cube.
+        limit: only the first so many items; 0 takes all. A later run with more goes on.
+        shard: which of these items.
+        workers: processes; 1 works in this one.
+        existing: a run that is there already: go on, delete it first, or refuse.
+        retry_failed: try again what failed before.
+    """
+
+    out: Path
+    method: str = "inflate"
+    protocol: str = ""
+    settings: MethodSettings = field(default_factory=MethodSettings)
+    resolution: int = DEFAULT_RESOLUTION
+    limit: int = 0
+    shard: Shard = field(default_factory=Shard)
+    workers: int = 1
+    existing: Literal["resume", "overwrite", "refuse"] = "resume"
+    retry_failed: bool = False
+
+
+@dataclass(frozen=True)
+class GenerateSummary:
+    """How a run ended.
+
+    Attributes:
+        run: its folder.
+        record: what it is.
+        made: items made now.
+        kept: items that were finished before.
+        failed: reason by name of every item that failed, now or before.
+    """
+
+    run: RunFolder
+    record: RunRecord
+    made: int
+    kept: int
+    failed: Mapping[str, str]
+
+
+def generate(dataset: Portraits, options: GenerateOptions) -> GenerateSummary:
+    """Make (or finish) a run.
+
+    One item that fails is recorded and stops nothing. Results are the same bytes whatever the workers, the shards and
+    the number of interruptions.
+
+    Raises:
+        InputError: unknown method or protocol, a limit below 0, or a run in `out` that this one cannot go on with.
+        MissingComponent: the method needs something that is not installed.
+    """
+    if options.limit < 0:
+        raise InputError(f"Expected a limit of at least 0, found {options.limit}.")
+    method = registry.find(options.method).load(options.settings)
+    items = list(dataset.items())
+    planned = items[: options.limit] if options.limit else items
+    if not planned:
+        raise InputError(f"Expected items in the dataset {dataset.root}, found none.")
+    run = RunFolder(options.out)
+    record = _open_run(run, _record(dataset, options, method, planned), options.existing)
+    journal = Journal(run.journal)
+    keys = {item: _item_key(record, item) for item in options.shard.of(planned)}
+    finished = {item: journal.finished(str(item), key) for item, key in keys.items()}
+    kept = {
+        item: entry
+        for item, entry in finished.items()
+        if entry is not None and not (options.retry_failed and entry.status == "failed")
+    }
+    failed = {str(item): entry.reason for item, entry in kept.items() if entry.status == "failed"}
+    todo = [item for item in keys if item not in kept]
+    work = (dataset, options.method, options.settings, options.resolution, run)
+    with progress(f"generate {options.method}", len(todo)) as shown:
+        for item, answer in results_of(_Work.load, work, todo, options.workers):
+            made = _answer_of_death(run.item(item)) if isinstance(answer, WorkerDied) else answer
+            status = "failed" if made.reason else "ok"
+            journal.append(JournalEntry(str(item), keys[item], status, made.reason, dict(made.files)))
+            if made.reason:
+                failed[str(item)] = made.reason
+            shown.advance(str(item), failed=bool(made.reason))
+    return GenerateSummary(run, record, len(todo), len(kept), failed)
+
+
+# -- the run folder ---------------------------------------------------------------------------------------------
+
+
+def _record(dataset: Portraits, options: GenerateOptions, method: Method, planned: Sequence[ItemId]) -> RunRecord:
+    settings = options.settings
+    return RunRecord(
+        method=options.method,
+        dataset=dataset.name,
+        data_root=str(dataset.root),
+        protocol=protocol_named(options.protocol or dataset.default_protocol).name,
+        seed=settings.seed,
+        items=tuple(str(item) for item in planned),
+        settings={"resolution": options.resolution, "back_end": settings.back_end, **settings.options},
+        digests={"dataset": dataset.digest(), **method.digests()},
+        machine=this_machine(settings.device),
+    )
+
+
+def _open_run(run: RunFolder, wanted: RunRecord, existing: Literal["resume", "overwrite", "refuse"]) -> RunRecord:
+    """Make the folder, or check that this run may go on in it; writes the record and returns it."""
+    if not run.record.exists():
+        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+            raise InputError(
+                f"Expected a new or empty folder or a run in {run.path}, found something else.",
+                next_step="Choose another --out.",
+            )
+    elif existing == "refuse":
+        raise InputError(
+            f"Expected no run in {run.path}, found one.", next_step="Add --resume, or choose another --out."
+        )
+    elif existing == "overwrite":
+        _delete_run(run)
+    else:
+        wanted = _joined(RunRecord.read(run.record), wanted, run)
+    wanted.write(run.record)
+    return wanted
+
+
+def _joined(found: RunRecord, wanted: RunRecord, run: RunFolder) -> RunRecord:
+    """The record of a run that goes on: its item list may grow, everything else must be equal."""
+    differing = _differing_fields(found.resolved, wanted.resolved)
+    grows = set(found.items) <= set(wanted.items)
+    if grows or set(wanted.items) <= set(found.items):
+        differing = [name for name in differing if name != "items"]
+    if differing:
+        raise InputError(
+            f"Expected the run in {run.path} to have the same configuration, found other values of "
+            f"{', '.join(differing)}.",
+            next_step="Choose another --out, or add --overwrite to delete that run first.",
+        )
+    return wanted if grows else replace(wanted, items=found.items)
+
+
+def _differing_fields(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Names of differing fields, ``settings.resolution`` for what differs inside one."""
+    names = []
+    for name in sorted(found.keys() | wanted.keys()):
+        old, new = found.get(name), wanted.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            names += [f"{name}.{inner}" for inner in _differing_fields(old, new)]
+        elif old != new:
+            names.append(name)
+    return names
+
+
+def _delete_run(run: RunFolder) -> None:
+    """Delete what a run consists of, and nothing else that lies in its folder."""
+    for folder in (run.path / "items", run.report.parent):
+        shutil.rmtree(folder, ignore_errors=True)
+    files = [run.journal, run.measured, run.scores, run.path / "verify.json", *map(run.table, TABLE_FORMATS)]
+    for path in [*files, run.record]:
+        path.unlink(missing_ok=True)
+
+
+def _item_key(record: RunRecord, item: ItemId) -> str:
+    """Digest of everything that decides one item's results: the record without its list, and the item's name."""
+    decisive = {name: value for name, value in record.resolved.items() if name != "items"}
+    return sha256_of_value({**decisive, "item": str(item)})
+
+
+# -- one item, in a worker --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a worker answers: digests by path relative to the run folder, or the reason of a failure."""
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The work of one process: called with an item, it makes everything of it."""
+
+    dataset: Portraits
+    method: Method
+    resolution: int
+    run: RunFolder
+
+    @classmethod
+    def load(
+        cls, dataset: Portraits, method_name: str, settings: MethodSettings, resolution: int, run: RunFolder
+    ) -> _Work:
+        """Load the method, once per process."""
+        return cls(dataset, registry.find(method_name).load(settings), resolution, run)
+
+    def __call__(self, item: ItemId) -> _Made:
+        """Everything is computed before the first file is written. Failures are answers, not errors."""
+        folder = self.run.item(item)
+        started = time.monotonic()
+        try:
+            contents, reason = _contents(self, item, folder), ""
+        except SuiteError as error:
+            contents, reason = {}, str(error)
+        except Exception as error:  # a fault of a method, ours or another's, must not stop the other items
+            contents, reason = {}, f"Unexpected {type(error).__name__}: {error}."
+        files = _write(folder, contents, self.run.path)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        seconds = round(time.monotonic() - started, 3)
+        ItemStatus("failed" if reason else "ok", reason, seconds, round(peak, 1)).write(folder.status)
+        return _Made(files, reason)
+
+
+def _contents(work: _Work, item: ItemId, folder: ItemFolder) -> dict[Path, bytes]:
+    """The item's result files by path."""
+    work.method.set_item(work.dataset.method_input(item))
+    contents = {}
+    for name in RENDERED_CAMERAS:
+        rendering = work.method.render(standard_camera(name))
+        contents[folder.render(name)] = png_bytes(rendering.rgba())
+        contents[folder.position(name)] = png_bytes(rendering.position_map())
+    contents[folder.mesh] = mesh_glb(work.method.mesh(work.resolution))
+    return contents
+
+
+def _write(folder: ItemFolder, contents: Mapping[Path, bytes], root: Path) -> dict[str, str]:
+    """Write the files, delete what an earlier attempt left, and return the digests."""
+    atomic.remove_leftovers(folder.path)
+    for path, content in contents.items():
+        atomic.write_bytes(path, content)
+    for path in folder.result_files():
+        if path not in contents:
+            path.unlink()
+    return {path.relative_to(root).as_posix(): sha256_of_bytes(content) for path, content in contents.items()}
+
+
+def _answer_of_death(folder: ItemFolder) -> _Made:
+    """What is recorded for an item whose worker process died."""
+    reason = "The worker process died while it worked on this item: killed, out of memory, or crashed."
+    _write(folder, {}, folder.path)
+    ItemStatus("failed", reason).write(folder.status)
+    return _Made({}, reason)
