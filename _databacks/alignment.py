@@ -91,6 +91,11 @@ def keypoints_through(matrix: NDArray[np.floating], keypoints: NDArray[np.floati
     return moved
 
 
+def identity_alignment(region: Region, source: str) -> Alignment:
+    """The alignment of a picture that already stands in the dataset frame."""
+    return Alignment(source, np.eye(3), region, np.zeros((0, 3)))
+
+
 # -- files ------------------------------------------------------------------------------------------------------
 
 
