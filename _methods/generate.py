@@ -9,8 +9,8 @@ from __future__ import annotations
 import resource
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -34,9 +34,8 @@ from _methods.interface import DEFAULT_RESOLUTION, Method, MethodSettings
 class Portraits(Protocol):
     """What `generate` needs of a dataset; `_databacks.dataset.Dataset` is one. It is sent to workers by pickle."""
 
-    @property
-    def name(self) -> str:
-        """Render set, e.g. ``daredemoE``."""
+    renderset: str
+    """Name of the render set, e.g. ``daredemoE``."""
 
     @property
     def root(self) -> Path:
@@ -52,8 +51,8 @@ class Portraits(Protocol):
     def method_input(self, item: ItemId) -> MethodInput:
         """The portrait and its alignment; raises SuiteError where they cannot be read."""
 
-    def digest(self) -> str:
-        """SHA-256 of everything in the dataset that decides results."""
+    def digest(self, items: Sequence[ItemId] | None = None) -> str:
+        """SHA-256 of the inputs of `items`."""
 
 
 @dataclass(frozen=True)
@@ -150,9 +149,9 @@ def generate(dataset: Portraits, options: GenerateOptions) -> GenerateSummary:
     if not planned:
         raise InputError(f"Expected items in the dataset {dataset.root}, found none.")
     run = RunFolder(options.out)
-    record = _open_run(run, _record(dataset, options, method, planned), options.existing)
+    record = _open_run(run, lambda listed: _record(dataset, options, method, listed), planned, options.existing)
     journal = Journal(run.journal)
-    keys = {item: _item_key(record, item) for item in options.shard.of(planned)}
+    keys = {item: _item_key(record, dataset, item) for item in options.shard.of(planned)}
     finished = {item: journal.finished(str(item), key) for item, key in keys.items()}
     kept = {
         item: entry
@@ -180,19 +179,25 @@ def _record(dataset: Portraits, options: GenerateOptions, method: Method, planne
     settings = options.settings
     return RunRecord(
         method=options.method,
-        dataset=dataset.name,
+        dataset=dataset.renderset,
         data_root=str(dataset.root),
         protocol=protocol_named(options.protocol or dataset.default_protocol).name,
         seed=settings.seed,
         items=tuple(str(item) for item in planned),
         settings={"resolution": options.resolution, "back_end": settings.back_end, **settings.options},
-        digests={"dataset": dataset.digest(), **method.digests()},
+        digests={"dataset": dataset.digest(planned), **method.digests()},
         machine=this_machine(settings.device),
     )
 
 
-def _open_run(run: RunFolder, wanted: RunRecord, existing: Literal["resume", "overwrite", "refuse"]) -> RunRecord:
+def _open_run(
+    run: RunFolder,
+    record_of: Callable[[Sequence[ItemId]], RunRecord],
+    planned: Sequence[ItemId],
+    existing: Literal["resume", "overwrite", "refuse"],
+) -> RunRecord:
     """Make the folder, or check that this run may go on in it; writes the record and returns it."""
+    record = record_of(planned)
     if not run.record.exists():
         if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
             raise InputError(
@@ -206,24 +211,27 @@ def _open_run(run: RunFolder, wanted: RunRecord, existing: Literal["resume", "ov
     elif existing == "overwrite":
         _delete_run(run)
     else:
-        wanted = _joined(RunRecord.read(run.record), wanted, run)
-    wanted.write(run.record)
-    return wanted
+        record = _joined(run, record_of, record)
+    record.write(run.record)
+    return record
 
 
-def _joined(found: RunRecord, wanted: RunRecord, run: RunFolder) -> RunRecord:
-    """The record of a run that goes on: its item list may grow, everything else must be equal."""
-    differing = _differing_fields(found.resolved, wanted.resolved)
+def _joined(run: RunFolder, record_of: Callable[[Sequence[ItemId]], RunRecord], wanted: RunRecord) -> RunRecord:
+    """The record of a run that goes on: the list of items may grow, and a shorter one leaves it as it is."""
+    found = RunRecord.read(run.record)
     grows = set(found.items) <= set(wanted.items)
     if grows or set(wanted.items) <= set(found.items):
-        differing = [name for name in differing if name != "items"]
+        of_found_items = record_of([ItemId.parse(name) for name in found.items])
+    else:
+        of_found_items = wanted
+    differing = _differing_fields(found.resolved, of_found_items.resolved)
     if differing:
         raise InputError(
             f"Expected the run in {run.path} to have the same configuration, found other values of "
             f"{', '.join(differing)}.",
             next_step="Choose another --out, or add --overwrite to delete that run first.",
         )
-    return wanted if grows else replace(wanted, items=found.items)
+    return wanted if grows else of_found_items
 
 
 def _differing_fields(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
@@ -247,10 +255,11 @@ def _delete_run(run: RunFolder) -> None:
         path.unlink(missing_ok=True)
 
 
-def _item_key(record: RunRecord, item: ItemId) -> str:
-    """Digest of everything that decides one item's results: the record without its list, and the item's name."""
+def _item_key(record: RunRecord, dataset: Portraits, item: ItemId) -> str:
+    """Digest of everything that decides one item's results: the record without what is about other items."""
     decisive = {name: value for name, value in record.resolved.items() if name != "items"}
-    return sha256_of_value({**decisive, "item": str(item)})
+    digests = {**record.digests, "dataset": dataset.digest([item])}
+    return sha256_of_value({**decisive, "digests": digests, "item": str(item)})
 
 
 # -- one item, in a worker --------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ class TinyDataset:
     root: Path = Path("tiny")
     count: int = 4
     broken: tuple[str, ...] = ()
-    name: str = "tiny"
+    renderset: str = "tiny"
     default_protocol: str = "corrected"
 
     def items(self) -> Sequence[ItemId]:
@@ -46,5 +46,6 @@ class TinyDataset:
             raise InputError(f"Expected a portrait of {item}, found none.")
         return method_input(portrait_of_disc(60 + 20 * int(item.idx[4:])), str(item))
 
-    def digest(self) -> str:
-        return f"discs {self.broken}"
+    def digest(self, items: Sequence[ItemId] | None = None) -> str:
+        wanted = self.items() if items is None else items
+        return f"discs {[(str(item), str(item) in self.broken) for item in wanted]}"
