@@ -1,0 +1,1 @@
+"""Hair: a cap over the skull and closed locks swept along guide curves."""

@@ -1,0 +1,25 @@
+"""The sample set: twelve fixed seeds of one generator version, the default data of the suite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from _databacks.characters.build import write_character
+
+SAMPLE_SEEDS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+"""Seeds of the sample characters; other uses of the generator take seeds from `FIRST_FREE_SEED` upwards."""
+FIRST_FREE_SEED = 1000
+
+
+def sample_name(seed: int) -> str:
+    """File stem of a character, e.g. ``character_000003``."""
+    return f"character_{seed:06d}"
+
+
+def write_sample_set(folder: Path, seeds: Sequence[int] = SAMPLE_SEEDS) -> list[Path]:
+    """Write the characters into a folder, one `.vrm` each; their paths in the order of the seeds."""
+    paths = [folder / f"{sample_name(seed)}.vrm" for seed in seeds]
+    for seed, path in zip(seeds, paths):
+        write_character(seed, path)
+    return paths
