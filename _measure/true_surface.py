@@ -9,9 +9,11 @@ import igl
 import numpy as np
 from numpy.typing import NDArray
 
+from _databacks.vrm import TrueSurface, read_head_mesh, read_true_surface
 from _exchange.frames import BOX_SIDE, IMAGE_SIZE, head_model_from_model, head_world_from_head_model
-from _exchange.items import Region
+from _exchange.items import Region, TruthFiles
 from _exchange.mesh import Mesh
+from _exchange.protocol import Protocol
 
 INNER_WINDING = 1.3
 """Vertices whose winding number reaches this lie inside and are removed."""
@@ -66,6 +68,35 @@ def cut_to_region(mesh: Mesh, region: Region) -> Mesh:
     y_low = y_high - region.height * scale
     x, y = mesh.verts[:, 0], mesh.verts[:, 1]
     return keep_vertices(mesh, (x_low < x) & (x < x_high) & (y_low < y) & (y < y_high))
+
+
+def read_whole_surface(truth: TruthFiles, protocol: Protocol) -> TrueSurface:
+    """All triangles of an item's character before any cut, in the pose that the protocol compares.
+
+    Raises:
+        InputError: the file cannot be read, or (bind pose) is no VRM 0.x.
+        FormatError: something in it is wrong.
+    """
+    if protocol.truth_pose == "bind":
+        return read_true_surface(truth.character, pose="bind")
+    head = None
+    if truth.head_position:
+        x, y, z = truth.head_position
+        head = (x, y, z)
+    drawn = read_head_mesh(truth.character, shading="corrected", fit=truth.fit, head_position=head).surface()
+    return TrueSurface(drawn.verts.astype(np.float32), drawn.faces.astype(np.int64), np.zeros(3))
+
+
+def compared_true_surface(truth: TruthFiles, protocol: Protocol) -> Mesh:
+    """`true_surface` of an item's character under a protocol; raises as `read_whole_surface` does."""
+    whole = read_whole_surface(truth, protocol)
+    return true_surface(
+        Mesh(whole.verts, whole.faces),
+        whole.loc_origin,
+        truth.region,
+        mirrored_region=protocol.truth_region == "mirrored",
+        box_bounds_y=protocol.truth_box_bounds_y,
+    )
 
 
 def true_surface(

