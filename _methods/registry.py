@@ -64,6 +64,14 @@ class MethodEntry:
 _LICENCE = "Apache-2.0"
 _OWN = (
     MethodEntry(
+        name="inflate",
+        task="portrait → surface: the silhouette inflated to a head's proportions, mirrored colours behind",
+        licence=_LICENCE,
+        paper="",
+        published=(),
+        loader="_methods.inflate:Inflate",
+    ),
+    MethodEntry(
         name="billboard",
         task="portrait → surface: the portrait on an upright plane, mirrored behind",
         licence=_LICENCE,
