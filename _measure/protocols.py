@@ -224,26 +224,27 @@ def _score_pair(
 
     collected.attempt(camera, lambda: add(PSNR.id, psnr(a, b, protocol.psnr_peak)))
     collected.attempt(camera, lambda: add(SSIM.id, ssim(a, b)))
-    if networks.lpips is not None:
-        collected.attempt(camera, lambda: add(*_lpips_score(a, b, protocol, networks)))
-    if networks.clip is not None:
-        collected.attempt(camera, lambda: add(CLIP.id, _clip_score(predicted, true, networks)))
+    network, encoder = networks.lpips, networks.clip
+    if network is not None:
+        metric = lpips_metric(network.network)
+        collected.attempt(camera, lambda: add(metric.id, lpips_score(a, b, protocol, network)))
+    if encoder is not None:
+        collected.attempt(camera, lambda: add(CLIP.id, _clip_score(predicted, true, encoder)))
 
 
-def _lpips_score(
-    predicted: NDArray[np.float32], true: NDArray[np.float32], protocol: EvaluationProtocol, networks: Networks
-) -> tuple[str, float]:
+def lpips_score(
+    predicted: NDArray[np.float32], true: NDArray[np.float32], protocol: EvaluationProtocol, network: LpipsNetwork
+) -> float:
+    """LPIPS of two (H, W, 3) float32 pictures in [0, 1], in the protocol's input range."""
     import torch  # only where a network was loaded
 
     from _measure.metrics.lpips import lpips
 
-    assert networks.lpips is not None
     a, b = (torch.from_numpy(picture).permute(2, 0, 1) for picture in (predicted, true))
-    return lpips_metric(networks.lpips.network).id, lpips(networks.lpips, a, b, protocol.lpips_range)
+    return lpips(network, a, b, protocol.lpips_range)
 
 
-def _clip_score(predicted: NDArray[np.uint8], true: NDArray[np.uint8], networks: Networks) -> float:
-    assert networks.clip is not None
+def _clip_score(predicted: NDArray[np.uint8], true: NDArray[np.uint8], encoder: ClipEncoder) -> float:
     # One by one: an embedding must not depend on what else is in the batch.
-    a, b = (networks.clip.encode(preprocess(picture)[None])[0] for picture in (predicted, true))
+    a, b = (encoder.encode(preprocess(picture)[None])[0] for picture in (predicted, true))
     return cosine_similarity(a, b)

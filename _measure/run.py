@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -179,7 +179,7 @@ class _Scorer:
     def __call__(self, piece: _Piece) -> ItemScores:
         """All scores of one item; failures are answers, not errors."""
         try:
-            with single_threaded():
+            with single_threaded() if self.networks.lpips is not None else nullcontext():
                 return score_item(piece.item, piece.truth, piece.predictions, self.settings, self.networks)
         except Exception as error:  # a fault in one item, ours or a library's, must not stop the others
             reason = f"Unexpected {type(error).__name__}: {error}."
