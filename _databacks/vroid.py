@@ -30,7 +30,9 @@ class Vroid(RenderedSet):
     paper_arm_degrees = 60.0
     portrait_kind = "ortho"
     how_to_get_portraits = "python3 -m _scripts.prepare draws the pictures from raw/vroid."
-    how_to_get_characters = "Download the model from hub.vroid.com (only pages that offer a download) to raw/vroid/<last digit>/<id>/<id>.vrm."
+    how_to_get_characters = (
+        "Download the model from hub.vroid.com, where its page offers that, to raw/vroid/<last digit>/<id>/<id>.vrm."
+    )
 
     def __init__(self, layout: DatasetLayout, split: str = "test") -> None:
         super().__init__(layout)
