@@ -38,7 +38,7 @@ class Canvas:
 
     def window(self, low: ArrayLike, high: ArrayLike) -> Window:
         """The part of the canvas between two corners given in units."""
-        corners = self.texels([low, high])
+        corners = self.texels(np.array([low, high]))
         height, width = self.pixels.shape[:2]
         left, top = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int)
         right, bottom = np.minimum(np.ceil(corners.max(axis=0)), (width, height)).astype(int)
@@ -74,13 +74,13 @@ class Window:
     def x(self) -> Floats:
         """(1, W) positions of texel centres, units."""
         centres = self.left + np.arange(self.width) + 0.5
-        return ((centres - self.canvas.origin[0]) / self.canvas.scale[0])[None, :]
+        return np.asarray((centres - self.canvas.origin[0]) / self.canvas.scale[0], np.float64)[None, :]
 
     @property
     def y(self) -> Floats:
         """(H, 1) positions of texel centres, units."""
         centres = self.top + np.arange(self.height) + 0.5
-        return ((centres - self.canvas.origin[1]) / self.canvas.scale[1])[:, None]
+        return np.asarray((centres - self.canvas.origin[1]) / self.canvas.scale[1], np.float64)[:, None]
 
     def coverage(self, points: ArrayLike) -> Floats:
         """(H, W) share of each texel inside the polygon."""

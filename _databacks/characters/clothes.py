@@ -15,17 +15,28 @@ from _databacks.characters.wardrobe import HEIGHT, SLEEVE_LEFT, SLEEVE_RIGHT, WI
 BODY_Z = 0.020
 _HALF_WIDTH = (
     (-0.56, 0.100), (-0.50, 0.094), (-0.42, 0.096), (-0.33, 0.110), (-0.26, 0.119), (-0.228, 0.118), (-0.210, 0.106),
-    (-0.195, 0.084), (-0.182, 0.062), (-0.168, 0.048), (-0.155, 0.042),
+    (-0.195, 0.082), (-0.182, 0.056), (-0.170, 0.041), (-0.155, 0.033),
 )  # fmt: skip
-_FRONT_DEPTH = ((-0.56, 0.070), (-0.42, 0.068), (-0.33, 0.082), (-0.26, 0.070), (-0.21, 0.056), (-0.155, 0.040))
-_BACK_DEPTH = ((-0.56, 0.065), (-0.42, 0.058), (-0.30, 0.068), (-0.22, 0.062), (-0.18, 0.050), (-0.155, 0.042))
+_FRONT_DEPTH = (
+    (-0.56, 0.070),
+    (-0.42, 0.068),
+    (-0.33, 0.082),
+    (-0.26, 0.070),
+    (-0.21, 0.056),
+    (-0.18, 0.043),
+    (-0.155, 0.033),
+)
+_BACK_DEPTH = ((-0.56, 0.065), (-0.42, 0.058), (-0.30, 0.068), (-0.22, 0.062), (-0.18, 0.046), (-0.155, 0.034))
 _ELBOW_X, _WRIST_X = 0.320, 0.530
+_BOW_LOOP = np.array([(0.0, 0.0, 0.0), (0.45, 0.14, 0.12), (0.95, 0.05, 0.02), (1.02, 0.0, 0.0)])
+_BOW_END = np.array([(0.0, 0.0, 0.0), (0.25, -0.5, 0.08), (0.42, -1.25, 0.02)])
+"""Middle lines of half a bow: to the side, up and outwards, in its size."""
 
 
 def body_solids(traits: ClothesTraits) -> list[Solid]:
     """Neck, torso and arms with what they wear."""
     solids = [_neck(), _torso(), *_arms(traits)]
-    makers = {"sailor": _open_collar, "turtleneck": _roll_collar, "shirt": _shirt_collar, "hoodie": _hood_collar}
+    makers = {"turtleneck": _roll_collar, "shirt": _shirt_collar, "hoodie": _hood_collar}
     if traits.outfit in makers:
         solids += makers[traits.outfit]()
     if traits.outfit in ("sailor", "shirt") and traits.bow:
@@ -38,8 +49,9 @@ def _chest_depth(height: float) -> float:
     return -float(profile(height, _FRONT_DEPTH)) - 0.006
 
 
-def _ring(half_width: Floats, front: Floats, back: Floats, y: Floats, centre_z: Floats, columns: int) -> Floats:
-    """(R, columns, 3) horizontal rings; the first column is at the back."""
+def _rings(y: Floats, half_width: Floats, depths: tuple[Floats, Floats], centre_z: Floats, columns: int) -> Floats:
+    """(R, columns, 3) horizontal rings of (R,) sizes; the first column is at the back; depths are front and back."""
+    front, back = depths
     turn = np.linspace(-np.pi, np.pi, columns)[None, :]
     along = np.cos(turn)
     x = -half_width[:, None] * np.sin(turn)
@@ -52,8 +64,8 @@ def _ring(half_width: Floats, front: Floats, back: Floats, y: Floats, centre_z: 
 def _neck() -> Solid:
     y = np.linspace(-0.065, -0.195, 12)
     share = np.linspace(0, 1, 12)
-    radius = 0.0345 + 0.0085 * share**2
-    points = with_poles(_ring(radius, radius, radius, y, 0.014 + 0.007 * share, 25))
+    radius = 0.0315 + 0.0095 * share**2
+    points = with_poles(_rings(y, radius, (radius, radius), 0.014 + 0.007 * share, 25))
     v = np.concatenate([[0.05], 0.05 + 0.9 * share, [0.95]])
     uv = np.stack(np.broadcast_arrays(np.array(0.22), v[:, None] * np.ones((1, 25))), axis=-1)
     weight = smoothstep(-points[..., 1], 0.09, 0.13).ravel()
@@ -65,9 +77,8 @@ def _neck() -> Solid:
 
 def _torso() -> Solid:
     y = np.concatenate([np.linspace(-0.155, -0.235, 14), np.linspace(-0.25, -0.56, 12)])
-    rings = _ring(
-        profile(y, _HALF_WIDTH), profile(y, _FRONT_DEPTH), profile(y, _BACK_DEPTH), y, np.full_like(y, BODY_Z), 41
-    )
+    depths = profile(y, _FRONT_DEPTH), profile(y, _BACK_DEPTH)
+    rings = _rings(y, profile(y, _HALF_WIDTH), depths, np.full_like(y, BODY_Z), 41)
     points = with_poles(rings)
     halves = [points[:, 10:31], np.concatenate([points[:, 30:], points[:, 1:11]], axis=1)]
     positions = np.concatenate([half.reshape(-1, 3) for half in halves])
@@ -85,20 +96,21 @@ def _arms(traits: ClothesTraits) -> list[Solid]:
     loose = 0.006 if traits.outfit == "hoodie" else 0.003
     solids = []
     for side, name in ((-1.0, "left"), (1.0, "right")):
-        solids.append(_tube(side, name, SHOULDER_X, sleeve_end, loose, "clothes"))
+        solids.append(_tube(side, (SHOULDER_X, sleeve_end), loose, "clothes"))
         if not traits.long_sleeves:
-            solids.append(_tube(side, name, sleeve_end - 0.03, _WRIST_X, 0.0, "skin"))
+            solids.append(_tube(side, (sleeve_end - 0.03, _WRIST_X), 0.0, "skin"))
         centre = np.array([side * (_WRIST_X + 0.04), SHOULDER_Y - 0.003, SHOULDER_Z])
         radii = np.array([0.065, 0.014, 0.030])
         solids.append(ellipsoid(centre, radii, "skin", EAR_SWATCH, f"{name}Hand"))
     return solids
 
 
-def _tube(side: float, name: str, begin: float, end: float, loose: float, material: str) -> Solid:
+def _tube(side: float, span: tuple[float, float], loose: float, material: str) -> Solid:
     """An arm or sleeve along x; a sleeve begins with half a ball around the shoulder."""
+    (begin, end), name = span, "left" if side < 0 else "right"
     sleeve = material == "clothes"
     reach = np.linspace(begin, end, 14)
-    radius = profile(reach, ((0.10, 0.041), (0.16, 0.036), (_ELBOW_X, 0.030), (_WRIST_X, 0.022))) + loose
+    radius = profile(reach, ((0.10, 0.034), (0.16, 0.032), (_ELBOW_X, 0.028), (_WRIST_X, 0.021))) + loose
     if sleeve:
         angle = np.linspace(0.12, 1.0, 6)[:-1] * np.pi / 2
         radius = np.concatenate([radius[0] * np.sin(angle), radius])
@@ -137,7 +149,7 @@ def _band(turns: Floats, loop: Floats, swatch: str, shadow: Floats, bone: str = 
 def _roll_collar() -> list[Solid]:
     turns = np.linspace(-np.pi, np.pi, 33)
     tilt = 0.010 * np.cos(turns)[:, None]
-    radius = np.array([0.040, 0.0425, 0.0445, 0.046, 0.050, 0.040])
+    radius = np.array([0.036, 0.0385, 0.041, 0.043, 0.049, 0.040])
     y = np.array([-0.128, -0.125, -0.130, -0.150, -0.182, -0.185])
     loop = np.stack([np.broadcast_to(radius, (33, 6)), y - tilt * smoothstep(y, -0.18, -0.13)], axis=-1)
     rings_closed = _band(turns, loop, "cloth", np.array([0.9, 0.2, 0.15, 0.25, 0.7, 0.9]))
@@ -166,32 +178,23 @@ def _shirt_collar() -> list[Solid]:
     return solids
 
 
-def _open_collar() -> list[Solid]:
-    turns = np.linspace(np.pi - 2.1, np.pi + 2.1, 25)
-    share = np.abs(np.linspace(-1, 1, 25))[:, None]
-    top = -0.152 - 0.022 * smoothstep(share, 0.3, 1.0)
-    radius = np.array([0.046, 0.050, 0.066, 0.064, 0.047])[None, :] + 0.004 * share
-    y = np.concatenate([top, top + 0.002, top - 0.020, top - 0.024, top - 0.01], axis=1)
-    return [_band(turns, np.stack([radius, y], axis=-1), "trim", np.array([0.8, 0.1, 0.2, 0.8, 0.9]), "chest")]
-
-
 def _hood_collar() -> list[Solid]:
     turns = np.linspace(-np.pi, np.pi, 37)
     angle = np.linspace(0, 2 * np.pi, 11)[:-1]
     back = (1 - np.cos(turns)) / 2
-    thick = (0.0125 + 0.011 * back)[:, None]
-    middle = (0.054 + 0.012 * back)[:, None]
-    height = (-0.184 + 0.024 * back)[:, None]
+    thick = (0.009 + 0.009 * back)[:, None]
+    middle = (0.050 + 0.010 * back)[:, None]
+    height = (-0.196 + 0.026 * back)[:, None]
     radius = middle + thick * np.cos(angle)[None, :]
     y = height + 1.15 * thick * np.sin(angle)[None, :]
     shadow = 0.5 - 0.5 * np.sin(angle)
     return [_band(turns, np.stack([radius, y], axis=-1), "cloth", shadow, "chest")]
 
 
-def recolored(solid: Solid, swatch: str, bone: str, dark_root: bool = True) -> Solid:
-    """A lock as a piece of cloth: the swatch's shadow at its root (or its tip)."""
+def recolored(solid: Solid, swatch: str, bone: str) -> Solid:
+    """A lock as a piece of cloth, with the swatch's shadow at its root."""
     run = solid.uv[:, 1]
-    shadow = 0.95 - 0.9 * smoothstep(run, 0.0, 0.45) if dark_root else smoothstep(run, 0.4, 1.0)
+    shadow = 0.95 - 0.9 * smoothstep(run, 0.0, 0.25)
     weights = {bone: np.ones(len(solid.positions))}
     return Solid(solid.positions, swatch_uv(swatch, shadow), solid.faces, "clothes", weights)
 
@@ -201,12 +204,10 @@ def bow_solids(centre: Floats, size: float, bone: str, swatch: str = "accent", o
     normal = (0.0, 0.15, outward)
     solids = []
     for side in (-1.0, 1.0):
-        loop = [centre, centre + [side * 0.45 * size, 0.14 * size, 0.12 * size * outward],
-                centre + [side * 0.95 * size, 0.05 * size, 0.02 * size * outward],
-                centre + [side * 1.02 * size, 0.0, 0.0]]  # fmt: skip
+        stretch = np.array([side, 1.0, outward]) * size
+        loop = [centre + stretch * step for step in _BOW_LOOP]
         solids.append(recolored(free_lock(loop, normal, 0.42 * size, 0.16 * size, 0), swatch, bone))
-        end = [centre, centre + [side * 0.25 * size, -0.5 * size, 0.08 * size * outward],
-               centre + [side * 0.42 * size, -1.25 * size, 0.02 * size * outward]]  # fmt: skip
+        end = [centre + stretch * step for step in _BOW_END]
         solids.append(recolored(free_lock(end, normal, 0.20 * size, 0.05 * size, 0), swatch, bone))
     knot = np.array([0.17, 0.20, 0.16]) * size
     place = centre + np.array([0.0, 0.0, 0.06 * size * outward])

@@ -16,7 +16,7 @@ from _databacks.characters.palette import WHITE, Palette, Rgb, luminance, mix, r
 from _databacks.characters.traits import EyeTraits
 
 _UPPER = ((-1.0, -0.28), (-0.86, 0.22), (-0.52, 0.74), (0.0, 0.98), (0.5, 0.90), (0.84, 0.50), (1.0, 0.0))
-_LOWER = ((1.0, 0.0), (0.90, -0.48), (0.55, -0.88), (0.05, -1.0), (-0.48, -0.92), (-0.84, -0.66), (-1.0, -0.28))
+_LOWER = ((1.0, 0.0), (0.92, -0.42), (0.62, -0.80), (0.10, -0.95), (-0.45, -0.88), (-0.84, -0.62), (-1.0, -0.28))
 _SHAPES = {  # upper lid: outer drop, inner drop, flattening
     "round": (0.0, 0.0, 0.0),
     "drooping": (-0.22, 0.06, 0.0),
@@ -74,9 +74,9 @@ def _paint_eyeball(canvas: Canvas, eye: _Eye, iris: Rgb) -> None:
     half_width, half_height = eye.traits.width / 2, eye.traits.height / 2
     white = np.array(mix(WHITE, rgb("e9edf8"), 0.5))
     window.blend(inside, white)
-    centre = eye.side * (eye.traits.x - 0.05 * half_width), eye.traits.y - 0.02 * half_height
+    centre = eye.side * (eye.traits.x - 0.03 * half_width), eye.traits.y + 0.02 * half_height
     radii = eye.traits.iris_share * half_width, 1.0 * half_height
-    _paint_iris(window, inside, centre, radii, iris, eye.traits.slit_pupil)
+    _paint_iris(window, inside, centre, radii, iris, slit_pupil=eye.traits.slit_pupil)
     upper = eye.upper()
     shadow = np.concatenate([upper, (upper - [0.0, 0.42])[::-1]])
     window.blend(window.coverage(eye.place(shadow)) * inside * 0.38, rgb("4a3f6b"))
@@ -92,6 +92,7 @@ def _paint_iris(
     centre: tuple[float, float],
     radii: tuple[float, float],
     iris: Rgb,
+    *,
     slit_pupil: bool,
 ) -> None:
     field = ellipse_field(window.x, window.y, centre, radii)
@@ -117,18 +118,18 @@ def _paint_lids(canvas: Canvas, eye: _Eye, palette: Palette, lash: Rgb) -> None:
     upper, lower = eye.upper(), eye.lower()
     share = np.linspace(0, 1, len(upper))
     weight = eye.traits.lash_weight
-    crease = spline(upper[6:34] * [1.0, 1.0] + [0.0, 0.34], 30)
+    crease = spline(upper[6:34] + np.array([0.0, 0.34]), 30)
     fade = np.sin(np.linspace(0, np.pi, 30))
     canvas.stroke(eye.place(crease), 0.0011 * fade, mix(palette.skin.shadow, lash, 0.45), 0.8)
-    thickness = weight * (0.05 + 0.20 * smoothstep(share, 0.0, 0.75))
+    thickness = weight * (0.07 + 0.22 * smoothstep(share, 0.0, 0.75))
     top = upper + np.stack([np.zeros_like(share), thickness], axis=1)
     corner = upper[-1]
-    flick = np.array([corner + [0.10, 0.12 * weight], corner + [0.22 * weight, 0.06], corner + [0.05, -0.09]])
+    flick = corner + np.array([(0.10, 0.12 * weight), (0.22 * weight, 0.06), (0.05, -0.09)])
     below = upper[::-1] - [0.0, 0.03]
     canvas.polygon(eye.place(np.concatenate([top, flick, below])), lash)
     for start, reach in ((0.985, 0.24), (0.90, 0.20)):
         root = upper[round(start * (len(upper) - 1))]
-        spike = [root + [-0.14, 0.10], root + [reach * 0.55, reach * 0.95 * weight], root + [0.05, -0.05]]
+        spike = root + np.array([(-0.14, 0.10), (reach * 0.55, reach * 0.95 * weight), (0.05, -0.05)])
         canvas.polygon(eye.place(spike), lash)
     outer = lower[: len(lower) * 3 // 5]
     widths = 0.0013 * weight * np.linspace(1.0, 0.15, len(outer))

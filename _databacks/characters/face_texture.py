@@ -49,7 +49,7 @@ def _paint_shading(canvas: Canvas, traits: Traits) -> None:
     window = canvas.window((-FACE_WINDOW, -FACE_WINDOW), (FACE_WINDOW, FACE_WINDOW))
     shadow = traits.palette.skin.shadow
     forehead = smoothstep(window.y, traits.hair.fringe_y - 0.012, traits.hair.fringe_y + 0.03)
-    sides = smoothstep(np.abs(window.x), 0.068, 0.088) * 0.8
+    sides = smoothstep(np.abs(window.x), 0.074, 0.098) * 0.5
     under = 1 - smoothstep(window.y, traits.face.chin_y + 0.001, traits.face.chin_y + 0.014)
     share = 1 - (1 - 0.75 * forehead) * (1 - sides) * (1 - 0.7 * under)
     window.blend(share, shadow)
@@ -102,10 +102,10 @@ def _paint_mouth(canvas: Canvas, traits: Traits) -> None:
         ],
         "pout": [(-0.5 * width, -0.0012), (0, 0.0012), (0.5 * width, -0.0012)],
     }
-    points = spline(curves[kind], 40) + [0.0, height]
-    widths = 0.0019 * (0.35 + 0.65 * bump(np.linspace(-0.9, 0.9, 40)))
+    points = spline(curves[kind], 40) + np.array([0.0, height])
+    widths = 0.0023 * (0.35 + 0.65 * bump(np.linspace(-0.9, 0.9, 40)))
     canvas.stroke(points, widths, line)
-    below = spline([(-0.3 * width, -0.0065), (0, -0.0075), (0.3 * width, -0.0065)], 16) + [0.0, height]
+    below = spline([(-0.3 * width, -0.0065), (0, -0.0075), (0.3 * width, -0.0065)], 16) + np.array([0.0, height])
     canvas.stroke(below, 0.0012 * bump(np.linspace(-0.95, 0.95, 16)), mix(skin.shadow, skin.lip, 0.25), 0.8)
 
 
@@ -115,7 +115,7 @@ def _paint_open_mouth(canvas: Canvas, traits: Traits, line: Rgb) -> None:
     lower = spline(
         [(width, 0.004), (0.62 * width, -0.0045), (0, -0.0075), (-0.62 * width, -0.0045), (-width, 0.004)], 30
     )
-    outline = np.concatenate([upper, lower]) + [0.0, height]
+    outline = np.concatenate([upper, lower]) + np.array([0.0, height])
     canvas.stroke(np.concatenate([outline, outline[:1]]), 0.0016, line)
     canvas.polygon(outline, rgb("8a2f3c"))
     window = canvas.window(outline.min(axis=0), outline.max(axis=0))
@@ -124,4 +124,4 @@ def _paint_open_mouth(canvas: Canvas, traits: Traits, line: Rgb) -> None:
     window.blend(inside * np.clip((1 - np.sqrt(tongue)) * 12 + 0.5, 0, 1), rgb("e8808a"))
     teeth = smoothstep(window.y, height + 0.0010, height + 0.0014)
     window.blend(inside * teeth * np.ones_like(window.x), rgb("fff8f4"))
-    canvas.stroke(upper + [0.0, height], 0.0016, line)
+    canvas.stroke(upper + np.array([0.0, height]), 0.0016, line)

@@ -49,10 +49,10 @@ class Skull:
         lower = np.maximum(-cosine, 0.0)
         y = np.where(cosine >= 0, CROWN_Y * cosine, -self.face.chin_y * cosine)
         taper = 1 - (0.10 + 0.16 * self.face.jaw_taper) * lower**2
-        half_width = self.face.half_width * sine**0.92 * taper
+        half_width = self.face.half_width * np.where(cosine >= 0, sine**0.92, sine**0.84) * taper
         centre = -0.055 * smoothstep(lower)
-        front_edge = -FRONT_DEPTH + 0.008 * lower**2
-        back_edge = profile(lower, ((0, BACK_DEPTH), (0.35, 0.088), (0.6, 0.046), (0.85, 0.018), (1, 0.0)))
+        front_edge = -FRONT_DEPTH + 0.011 * lower**2
+        back_edge = profile(lower, ((0, BACK_DEPTH), (0.35, 0.094), (0.6, 0.060), (0.85, 0.020), (1, 0.0)))
         front = (centre - front_edge) * np.where(cosine >= 0, sine**0.95, sine**0.42)
         back = (back_edge - centre) * np.where(cosine >= 0, sine, sine**0.8)
         across, along = np.sin(turn), np.cos(turn)
@@ -64,7 +64,7 @@ class Skull:
 
     def _relief(self, x: Floats, y: Floats) -> Floats:
         """Nose, lips and eye sockets as displacements along z, metres."""
-        ridge = profile(y, ((-0.052, 0.0), (-0.070, 0.62), (-0.0785, 1.0), (-0.0825, 0.75), (-0.089, 0.0)))
+        ridge = profile(y, ((-0.089, 0.0), (-0.0825, 0.75), (-0.0785, 1.0), (-0.070, 0.62), (-0.052, 0.0)))
         nose = -self.face.nose * ridge * bump(x / 0.0125)
         mouth_y = self.face.chin_y + self.mouth.y
         lips = -0.0018 * bump(x / 0.018) * bump((y - mouth_y) / 0.012)

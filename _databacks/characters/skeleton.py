@@ -14,7 +14,7 @@ HEAD_BONE = np.array([0.0, 1.40, 0.008])
 """The head joint in `model`, metres."""
 LOC_ORIGIN = HEAD_BONE + np.array(HEAD_OFFSET)
 """Origin of `head_model` in `model`."""
-SHOULDER_X, SHOULDER_Y, SHOULDER_Z = 0.102, -0.222, 0.016
+SHOULDER_X, SHOULDER_Y, SHOULDER_Z = 0.100, -0.238, 0.018
 """The upper arm's joint in `head_model`; the character's left has negative x."""
 _CENTRE = {
     "hips": (None, (0.0, 0.93, 0.012)),

@@ -133,9 +133,9 @@ def _draw_eyes(stream: Stream) -> EyeTraits:
         x=stream.uniform(0.0355, 0.0385),
         y=stream.uniform(-0.046, -0.040),
         width=stream.uniform(0.041, 0.047),
-        height=stream.uniform(0.036, 0.046),
+        height=stream.uniform(0.039, 0.048),
         shape=stream.choose(EYE_SHAPES, (3, 2, 2, 1.5)),
-        iris_share=stream.uniform(0.62, 0.72),
+        iris_share=stream.uniform(0.66, 0.78),
         lash_weight=stream.uniform(0.8, 1.25),
         slit_pupil=stream.chance(0.06),
         brow_lift=stream.uniform(0.008, 0.014),
@@ -147,7 +147,7 @@ def _draw_eyes(stream: Stream) -> EyeTraits:
 def _draw_mouth(stream: Stream) -> MouthTraits:
     return MouthTraits(
         kind=stream.choose(MOUTHS, (4, 2, 1, 2, 1)),
-        width=stream.uniform(0.018, 0.028),
+        width=stream.uniform(0.021, 0.031),
         y=stream.uniform(0.026, 0.031),
     )
 

@@ -19,6 +19,8 @@ TOP_Y = -0.15
 _FRONT, _BACK = 200.0, 600.0
 SLEEVE_LEFT, SLEEVE_RIGHT = 808, 952
 _SWATCH_LEFT, _SWATCH_SIZE = 960, (32, 128)
+_NECK_SIDE = ((-0.086, -0.168), (-0.065, -0.184))
+"""Where necklines of front and back meet: the side of the torso."""
 SWATCHES = ("cloth", "trim", "accent", "white", "hair", "pink", "dark", "gold")
 
 
@@ -65,22 +67,18 @@ def _paint_folds(canvas: Canvas, palette: Palette) -> None:
 
 
 def _neckline(canvas: Canvas, palette: Palette, points: ArrayLike, rim: Rgb, width: float) -> None:
-    outline = spline(points, 48)
-    closed = np.concatenate([outline, [[0.08, -0.10], [-0.08, -0.10]]])
-    canvas.polygon(closed, palette.skin.base)
-    window = canvas.window((-0.08, -0.30), (0.08, -0.15))
-    shadow = ellipse_field(window.x, window.y, (0.0, -0.150), (0.060, 0.045))
-    window.blend(0.75 * window.coverage(closed) * smoothstep(1 - shadow, 0.0, 0.5), palette.skin.shadow)
+    """Skin above a line from the left to the right side of the neck, with a rim along the line."""
+    outline = spline(points, 64)
+    canvas.polygon(np.concatenate([outline, [[0.12, -0.10], [-0.12, -0.10]]]), palette.skin.base)
     canvas.stroke(outline, width, rim)
 
 
 def _tee(front: Canvas, back: Canvas, palette: Palette) -> None:
-    _neckline(front, palette, [(-0.062, -0.15), (-0.056, -0.188), (0, -0.212), (0.056, -0.188), (0.062, -0.15)],
-              palette.trim, 0.008)  # fmt: skip
-    _neckline(back, palette, [(-0.060, -0.15), (-0.045, -0.172), (0, -0.180), (0.045, -0.172), (0.060, -0.15)],
-              palette.trim, 0.008)  # fmt: skip
-    front.polygon([(-0.2, -0.300), (0.2, -0.300), (0.2, -0.324), (-0.2, -0.324)], palette.trim)
-    back.polygon([(-0.2, -0.300), (0.2, -0.300), (0.2, -0.324), (-0.2, -0.324)], palette.trim)
+    for canvas, low in ((front, -0.212), (back, -0.188)):
+        knots = [*_NECK_SIDE, (-0.036, 0.25 * _NECK_SIDE[1][1] + 0.75 * low), (0.0, low)]
+        knots += [(-x, y) for x, y in knots[-2::-1]]
+        _neckline(canvas, palette, knots, palette.trim, 0.008)
+        canvas.polygon([(-0.2, -0.300), (0.2, -0.300), (0.2, -0.324), (-0.2, -0.324)], palette.trim)
 
 
 def _turtleneck(front: Canvas, back: Canvas, palette: Palette) -> None:
@@ -107,23 +105,32 @@ def _shirt(front: Canvas, back: Canvas, palette: Palette) -> None:
 
 def _sailor(front: Canvas, back: Canvas, palette: Palette) -> None:
     stripe = mix(WHITE, palette.trim, 0.1)
-    _neckline(front, palette, [(-0.064, -0.15), (-0.045, -0.195), (0, -0.258), (0.045, -0.195), (0.064, -0.15)],
-              palette.trim, 0.004)  # fmt: skip
+    knots = [*_NECK_SIDE, (-0.040, -0.212), (0.0, -0.262), (0.040, -0.212), (0.065, -0.184), (0.086, -0.168)]
     for side in (-1, 1):
         flap = [
             (0, -0.262),
-            (side * 0.046, -0.196),
-            (side * 0.066, -0.15),
-            (side * 0.130, -0.15),
-            (side * 0.118, -0.215),
-            (side * 0.060, -0.262),
-            (side * 0.010, -0.306),
+            (0.040, -0.205),
+            (0.066, -0.15),
+            (0.14, -0.15),
+            (0.103, -0.206),
+            (0.060, -0.262),
+            (0.008, -0.312),
         ]
-        front.polygon(flap, palette.trim)
-        edge = np.array([(0.010, -0.292), (0.056, -0.252), (0.108, -0.211), (0.118, -0.16)]) * [side, 1]
+        front.polygon(np.array(flap) * [side, 1], palette.trim)
+        edge = np.array([(0.008, -0.299), (0.054, -0.253), (0.094, -0.203), (0.13, -0.155)]) * [side, 1]
         front.stroke(edge, 0.0038, stripe)
-    back.polygon([(-0.12, -0.15), (0.12, -0.15), (0.105, -0.305), (-0.105, -0.305)], palette.trim)
-    back.stroke([(0.112, -0.16), (0.094, -0.293), (-0.094, -0.293), (-0.112, -0.16)], 0.0038, stripe)
+    _neckline(front, palette, knots, shade(palette.trim, share=0.3), 0.003)
+    nape = [*_NECK_SIDE, (-0.034, -0.181), (0.0, -0.178), (0.034, -0.181), (0.065, -0.184), (0.086, -0.168)]
+    back.polygon(
+        [(-0.14, -0.15), (0.14, -0.15), (0.103, -0.206), (0.098, -0.305), (-0.098, -0.305), (-0.103, -0.206)],
+        palette.trim,
+    )
+    back.stroke(
+        [(0.13, -0.155), (0.094, -0.204), (0.088, -0.295), (-0.088, -0.295), (-0.094, -0.204), (-0.13, -0.155)],
+        0.0038,
+        stripe,
+    )
+    _neckline(back, palette, nape, shade(palette.trim, share=0.3), 0.003)
 
 
 def _hoodie(front: Canvas, back: Canvas, palette: Palette) -> None:
@@ -151,12 +158,11 @@ def _paint_sleeves(pixels: Floats, traits: Traits) -> None:
 
 
 def _paint_swatches(pixels: Floats, palette: Palette) -> None:
-    colors = (
-        palette.cloth, palette.trim, palette.accent, WHITE, palette.hair.base, rgb("f7b9bd"), rgb("3a3440"), rgb("f0c552"),
-    )  # fmt: skip
+    fixed = rgb("f7b9bd"), rgb("3a3440"), rgb("f0c552")
+    colors = palette.cloth, palette.trim, palette.accent, WHITE, palette.hair.base, *fixed
     width, height = _SWATCH_SIZE
     fade = smoothstep((np.arange(height) + 0.5) / height, 0.05, 0.95)[:, None, None]
     for place, color in enumerate(colors):
         left, top = _SWATCH_LEFT + place % 2 * width, place // 2 * height
-        dark = np.array(shade(color, share=0.6 if place != 3 else 0.3))
+        dark = np.array(shade(color, share=0.42 if place != 3 else 0.25))
         pixels[top : top + height, left : left + width] = np.array(color) + (dark - color) * fade

@@ -13,11 +13,13 @@ from _databacks.characters.curves import Floats, bump, smoothstep
 from _databacks.characters.palette import HairColors, mix, rgb
 from _databacks.characters.rng import Stream
 
-TILES, TILE_WIDTH, HEIGHT = 8, 96, 512
+TILES, TILE_WIDTH, HEIGHT = 8, 128, 512
 LOCK_TILES = 6
 PLAIN_TILE, INNER_TILE = 6, 7
 _HEAD_RUN, _HEAD_V = 0.15, 0.45
 _RING_V = 0.30
+LONG_RUN = 0.5
+"""Locks shorter than this keep part of the way to the colour of the tips, metres."""
 
 
 def tile_u(tile: int, across: ArrayLike) -> Floats:
@@ -29,13 +31,13 @@ def tile_u(tile: int, across: ArrayLike) -> Floats:
 def v_of_run(run: ArrayLike, tip_run: float) -> Floats:
     """Texture v of metres of hair from the crown, for a lock that ends at `tip_run`."""
     run = np.asarray(run, np.float64)
-    rest = max(tip_run - _HEAD_RUN, 0.02)
-    below = _HEAD_V + (0.99 - _HEAD_V) * (run - _HEAD_RUN) / rest
+    reach = 0.99 if tip_run > LONG_RUN else 0.70 + 0.29 * max(tip_run - 0.2, 0.0) / (LONG_RUN - 0.2)
+    below = _HEAD_V + (reach - _HEAD_V) * (run - _HEAD_RUN) / max(tip_run - _HEAD_RUN, 0.04)
     return np.clip(np.where(run < _HEAD_RUN, _HEAD_V * run / _HEAD_RUN, below), 0.004, 0.996)
 
 
 def hair_pixels(seed: int, colors: HairColors) -> NDArray[np.uint8]:
-    """(512, 768, 3) texture."""
+    """(512, 1024, 3) texture."""
     stream = Stream(seed, "streaks")
     columns = [_tile(stream, colors, tile) for tile in range(TILES)]
     pixels = np.concatenate(columns, axis=1)
@@ -70,7 +72,7 @@ def _tile(stream: Stream, colors: HairColors, tile: int) -> Floats:
     color = _toward(color, shadow, np.clip(-noise - 0.12, 0, 1) * 0.75)
     ring = bump((v - _RING_V - 0.022 * ragged) / (0.062 + 0.022 * ragged_low))
     strength = smoothstep(ring, 0.15, 0.5) * (0.75 + 0.25 * np.clip(noise, -1, 1))
-    color = _toward(color, np.array(colors.light), 0.62 * strength)
+    color = _toward(color, np.array(colors.light), 0.75 * strength)
     sheen = np.clip(noise, 0, 1) * smoothstep(v, 0.4, 0.6)
     color = _toward(color, np.array(colors.light), 0.22 * sheen)
     if tile != PLAIN_TILE:

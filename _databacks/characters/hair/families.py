@@ -1,4 +1,4 @@
-"""Families of hair: everything behind the fringe. Each maker returns closed solids; `hair_solids` puts a head together."""
+"""Families of hair: everything behind the fringe. Each maker returns closed solids; `hair_solids` joins them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from _databacks.characters.hair.atlas import LOCK_TILES
+from _databacks.characters.hair.atlas import LOCK_TILES, LONG_RUN
 from _databacks.characters.hair.fringe import ahoge_solid, fringe_solids, sidelock_solids
 from _databacks.characters.hair.locks import (
     BLUNT,
@@ -27,6 +27,10 @@ from _databacks.characters.wardrobe import swatch_uv
 
 _BACK_FROM = 1.30
 """|turn| where the hair at the back begins, just in front of the ears."""
+_BEHIND_EAR = 1.75
+"""|turn| where hair begins that only hangs behind the shoulders."""
+_PARTING = ((3.04, 1.75), (3.06, 1.4), (3.05, 1.05), (3.02, 0.75), (2.9, 0.45), (1.6, 0.2), (0.45, 0.35), (0.75, 0.55))
+"""Places beside the middle from which twin tails are combed: (|turn|, descent)."""
 TIE_SWATCH = (float(swatch_uv("accent", 0.1)[0]), float(swatch_uv("accent", 0.1)[1]))
 """Texture coordinates of the accent colour in the texture of the clothes."""
 
@@ -86,7 +90,7 @@ def _curtain(
 
 def _bob(scalp: Scalp, traits: HairTraits, stream: Stream) -> list[Solid]:
     end = -0.125 + 0.018 * traits.length
-    drape = ((0.0, 1.0), (0.05, 1.05), (0.09, 1.05), (0.13, 0.93), (0.17, 0.80))
+    drape = ((0.0, 1.0), (0.05, 1.02), (0.09, 0.99), (0.13, 0.88), (0.17, 0.74))
     under = ((0.0, 0.97), (0.06, 0.96), (0.12, 0.84), (0.17, 0.72))
     solids = _curtain(scalp, stream, lambda _: end + 0.006, under, lift=-0.004, widths=BLUNT, count=13)
     solids += _curtain(scalp, stream, lambda _: end, drape, widths=BLUNT if traits.curl > 0.5 else SOFT, ragged=0.004)
@@ -97,7 +101,9 @@ def _long(scalp: Scalp, traits: HairTraits, stream: Stream) -> list[Solid]:
     end = -0.36 + 0.07 * traits.length
     drape = ((0.0, 1.0), (0.08, 1.0), (0.16, 0.97), (0.3, 1.02), (0.5, 1.10))
     under = ((0.0, 0.96), (0.10, 0.93), (0.3, 0.95), (0.5, 1.0))
-    solids = _curtain(scalp, stream, lambda _: end + 0.01, under, lift=-0.003, widths=BLUNT, count=13)
+    solids = _curtain(
+        scalp, stream, lambda _: end + 0.01, under, begin=_BEHIND_EAR, lift=-0.003, widths=BLUNT, count=13
+    )
     solids += _curtain(scalp, stream, lambda _: end, drape, ragged=0.022)
     if traits.sidelocks:
         solids += sidelock_solids(scalp, traits, stream, -0.21 - 0.03 * traits.length, blunt=False)
@@ -108,7 +114,7 @@ def _hime(scalp: Scalp, traits: HairTraits, stream: Stream) -> list[Solid]:
     end = -0.38 + 0.05 * traits.length
     drape = ((0.0, 1.0), (0.10, 0.98), (0.3, 0.99), (0.5, 1.0))
     under = ((0.0, 0.96), (0.10, 0.93), (0.5, 0.95))
-    solids = _curtain(scalp, stream, lambda _: end, under, lift=-0.003, widths=BLUNT, count=13)
+    solids = _curtain(scalp, stream, lambda _: end, under, begin=_BEHIND_EAR, lift=-0.003, widths=BLUNT, count=13)
     solids += _curtain(scalp, stream, lambda _: end, drape, widths=BLUNT, ragged=0.003)
     return solids + sidelock_solids(scalp, traits, stream, -0.105 + 0.012 * traits.curl, blunt=True)
 
@@ -117,7 +123,7 @@ def _wavy(scalp: Scalp, traits: HairTraits, stream: Stream) -> list[Solid]:
     end = -0.27 + 0.06 * traits.length
     drape = ((0.0, 1.0), (0.06, 1.05), (0.14, 1.06), (0.25, 1.14), (0.4, 1.2))
     under = ((0.0, 0.96), (0.10, 0.95), (0.3, 1.0))
-    solids = _curtain(scalp, stream, lambda _: end + 0.02, under, lift=-0.003, count=13)
+    solids = _curtain(scalp, stream, lambda _: end + 0.02, under, begin=_BEHIND_EAR, lift=-0.003, count=13)
     solids += _curtain(
         scalp, stream, lambda _: end, drape, ragged=0.02, sway=0.10, waves=2.0 + traits.curl, overlap=1.7, lift=0.004
     )
@@ -163,7 +169,7 @@ def _combed(scalp: Scalp, stream: Stream, starts: list[tuple[float, float]], tie
         guide = combed_guide(scalp, start, tie, 0.004 + 0.002 * (index % 2))
         share = np.linspace(0, 1, len(guide.points))
         widths = 0.017 * (1 - 0.62 * share)
-        solids.append(lock(guide, widths, 0.005, int(stream.uniform(0, LOCK_TILES))))
+        solids.append(lock(guide, widths, 0.005, int(stream.uniform(0, LOCK_TILES)), tip_run=LONG_RUN))
     return solids
 
 
@@ -173,16 +179,21 @@ def _edge_starts(scalp: Scalp, low: float, high: float, count: int) -> list[tupl
 
 
 def _ponytail(scalp: Scalp, traits: HairTraits, stream: Stream) -> list[Solid]:
-    tie = (np.pi, 0.62 + 0.22 * traits.curl)
+    tie = (np.pi, 0.80 + 0.30 * traits.curl)
     starts = _edge_starts(scalp, 0.95, 2 * np.pi - 0.95, 21)
     starts += [(turn, 0.45) for turn in (-0.9, -0.45, 0.0, 0.45, 0.9)]
     solids = _combed(scalp, stream, starts, tie)
     place, outward = scalp.shell(tie[0], tie[1], 0.004)
     length = 0.30 + 0.07 * traits.length
-    end = np.array([0.03 * traits.part_side, place[1] - length, place[2] + 0.045])
-    middle = place + outward * 0.055 + [0.0, -0.02, 0.02]
-    low = np.array([0.015 * traits.part_side, place[1] - 0.6 * length, place[2] + 0.075])
-    solids += tail_solids([place - outward * 0.005, place + outward * 0.032, middle, low, end], 0.038, stream, 10)
+    y, z = place[1], place[2]
+    curve = [
+        [*(place - outward * 0.006)],
+        [*(place + outward * 0.022)],
+        [0.004 * traits.part_side, y - 0.014, z + 0.056],
+        [0.012 * traits.part_side, y - 0.55 * length, z + 0.072],
+        [0.024 * traits.part_side, y - length, z + 0.040],
+    ]
+    solids += tail_solids(np.array(curve), (1.0, 0.0, 0.0), 0.036, stream, 10)
     solids.append(ellipsoid(place + outward * 0.010, np.array([0.019, 0.019, 0.017]), "clothes", TIE_SWATCH))
     if traits.sidelocks:
         solids += sidelock_solids(scalp, traits, stream, -0.125 - 0.03 * traits.length, blunt=False)
@@ -195,22 +206,20 @@ def _twin_tails(scalp: Scalp, traits: HairTraits, stream: Stream) -> list[Solid]
     length = 0.30 + 0.07 * traits.length
     for side in (-1, 1):
         tie = (side * 1.95, descent)
-        starts = _edge_starts(scalp, side * 0.95, side * 3.1, 11)
-        starts += [
-            (side * turn, down) for turn, down in ((3.05, 1.2), (3.0, 0.75), (2.6, 0.3), (0.5, 0.35), (0.8, 0.6))
-        ]
+        starts = _edge_starts(scalp, side * 1.0, side * 3.0, 11)
+        starts += [(side * turn, down) for turn, down in _PARTING]
         solids += _combed(scalp, stream, starts, tie)
         place, outward = scalp.shell(tie[0], tie[1], 0.004)
         x, y, z = place
         right = 1.0 if x > 0 else -1.0
         curve = [
-            place - outward * 0.005,
-            place + outward * 0.028,
+            [*(place - outward * 0.005)],
+            [*(place + outward * 0.028)],
             [x + right * 0.062, y - 0.05, z + 0.012],
             [x + right * 0.070, y - 0.6 * length, z + 0.015],
             [x + right * 0.045, y - length, z],
         ]
-        solids += tail_solids(curve, 0.034, stream, 9)
+        solids += tail_solids(np.array(curve), (0.0, 0.0, 1.0), 0.034, stream, 9)
         solids.append(ellipsoid(place + outward * 0.008, np.array([0.017, 0.017, 0.017]), "clothes", TIE_SWATCH))
     if traits.sidelocks:
         solids += sidelock_solids(scalp, traits, stream, -0.125 - 0.03 * traits.length, blunt=False)

@@ -2,96 +2,97 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+
 from _databacks.characters.hair.atlas import LOCK_TILES
 from _databacks.characters.hair.locks import BLUNT, POINTED, SOFT, Knots, hanging_guide, lock, spread_width
 from _databacks.characters.hair.scalp import Scalp
+from _databacks.characters.hair.tails import free_lock
 from _databacks.characters.rng import Stream
 from _databacks.characters.solids import Solid
 from _databacks.characters.traits import HairTraits
 
-_DRAPE = ((0.0, 1.0), (0.03, 0.985), (0.06, 0.96), (0.10, 0.95), (0.30, 0.97))
+_DRAPE = ((0.0, 1.0), (0.02, 0.985), (0.06, 0.955), (0.10, 0.95), (0.30, 0.97))
 _ROOT_RUN = 0.028
+
+
+@dataclass(frozen=True)
+class _Strand:
+    """One lock over the forehead: turn of the root, turn and height of the tip, radians covered, layer from below."""
+
+    root: float
+    tip: float
+    tip_y: float
+    spacing: float
+    layer: int
+    widths: Knots = POINTED
 
 
 def fringe_solids(scalp: Scalp, traits: HairTraits, stream: Stream) -> list[Solid]:
     """The locks over the forehead, as the kind of fringe asks."""
     makers = {"blunt": _blunt, "parted": _parted, "swept": _swept, "pointed": _pointed, "centre_lock": _centre_lock}
-    return makers[traits.fringe](scalp, traits, stream)
+    return [_front_lock(scalp, strand, stream) for strand in makers[traits.fringe](traits, stream)]
 
 
-def _front_lock(
-    scalp: Scalp,
-    stream: Stream,
-    root_turn: float,
-    tip_turn: float,
-    tip_y: float,
-    spacing: float,
-    layer: int,
-    widths: Knots = POINTED,
-) -> Solid:
-    lift = 0.0045 + 0.004 * layer
-    guide = hanging_guide(scalp, (root_turn, _ROOT_RUN), (tip_turn, scalp.run_to(tip_y)), (lift, lift + 0.002), _DRAPE)
-    half_widths = spread_width(scalp, guide, spacing, 1.45, widths)
+def _front_lock(scalp: Scalp, strand: _Strand, stream: Stream) -> Solid:
+    lift = 0.003 + 0.005 * strand.layer
+    end = strand.tip, scalp.run_to(strand.tip_y)
+    guide = hanging_guide(scalp, (strand.root, _ROOT_RUN), end, (lift, lift + 0.002), _DRAPE)
+    half_widths = spread_width(scalp, guide, strand.spacing, 1.45, strand.widths)
     return lock(guide, half_widths, 0.0055, int(stream.uniform(0, LOCK_TILES)))
 
 
-def _blunt(scalp: Scalp, traits: HairTraits, stream: Stream) -> list[Solid]:
-    turns = (-0.84, -0.56, -0.28, 0.0, 0.28, 0.56, 0.84)
-    return [
-        _front_lock(scalp, stream, turn, turn, traits.fringe_y + stream.jitter(0.002) - 0.006 * turn * turn, 0.30,
-                    index % 2, BLUNT)
-        for index, turn in enumerate(turns)
-    ]  # fmt: skip
+def _blunt(traits: HairTraits, stream: Stream) -> list[_Strand]:
+    strands = []
+    for index, turn in enumerate((-0.84, -0.56, -0.28, 0.0, 0.28, 0.56, 0.84)):
+        tip_y = traits.fringe_y + stream.jitter(0.002) - 0.006 * turn * turn
+        strands.append(_Strand(turn, turn, tip_y, 0.30, index % 2, BLUNT))
+    return strands
 
 
-def _parted(scalp: Scalp, traits: HairTraits, stream: Stream) -> list[Solid]:
+def _parted(traits: HairTraits, stream: Stream) -> list[_Strand]:
     centre = 0.10 * traits.part_side
-    solids = []
+    strands = []
     for side in (-1, 1):
         for index, (root, tip, drop) in enumerate(((0.10, 0.42, 0.012), (0.30, 0.74, -0.014), (0.62, 0.98, -0.036))):
             tip_y = traits.fringe_y + drop + stream.jitter(0.004)
-            solids.append(
-                _front_lock(scalp, stream, centre + side * root, side * (tip + stream.jitter(0.03)), tip_y, 0.42,
-                            2 - index)
-            )  # fmt: skip
-    return solids
+            strands.append(_Strand(centre + side * root, side * (tip + stream.jitter(0.03)), tip_y, 0.42, 2 - index))
+    return strands
 
 
-def _swept(scalp: Scalp, traits: HairTraits, stream: Stream) -> list[Solid]:
-    side, part = traits.part_side, 0.42 * traits.part_side
+def _swept(traits: HairTraits, stream: Stream) -> list[_Strand]:
+    side = traits.part_side
+    strands = []
     places = ((0.30, 0.02, 0.010), (0.02, -0.30, 0.004), (-0.26, -0.60, -0.004), (-0.55, -0.88, -0.020))
-    solids = []
     for index, (root, tip, drop) in enumerate(places):
         tip_y = traits.fringe_y + drop + stream.jitter(0.004)
-        solids.append(_front_lock(scalp, stream, side * root, side * tip, tip_y, 0.44, 1 + index % 2))
-    for root, tip, drop in ((0.08, 0.36, -0.006), (0.30, 0.72, -0.022)):
+        strands.append(_Strand(side * root, side * tip, tip_y, 0.44, 1 + index % 2))
+    for root, tip, drop in ((0.50, 0.64, -0.006), (0.72, 1.0, -0.022)):
         tip_y = traits.fringe_y + drop + stream.jitter(0.004)
-        solids.append(_front_lock(scalp, stream, part + side * root, side * (tip + 0.28), tip_y, 0.36, 1))
-    return solids
+        strands.append(_Strand(side * root, side * tip, tip_y, 0.36, 1))
+    return strands
 
 
-def _pointed(scalp: Scalp, traits: HairTraits, stream: Stream) -> list[Solid]:
-    solids = []
-    count = 7
-    for index in range(count):
-        turn = -0.86 + 1.72 * index / (count - 1) + stream.jitter(0.05)
+def _pointed(traits: HairTraits, stream: Stream) -> list[_Strand]:
+    strands = []
+    for index in range(7):
+        turn = -0.86 + 1.72 * index / 6 + stream.jitter(0.05)
         tip_y = traits.fringe_y - 0.004 + stream.jitter(0.008) - 0.022 * turn * turn
         lean = 0.10 * traits.part_side + stream.jitter(0.06)
-        solids.append(_front_lock(scalp, stream, turn * 0.9, turn + lean, tip_y, 0.36, (index * 2) % 3, POINTED))
-    return solids
+        strands.append(_Strand(turn * 0.9, turn + lean, tip_y, 0.36, (index * 2) % 3))
+    return strands
 
 
-def _centre_lock(scalp: Scalp, traits: HairTraits, stream: Stream) -> list[Solid]:
-    low = traits.fringe_y - 0.020
-    solids = [_front_lock(scalp, stream, 0.05, -0.02, low + stream.jitter(0.006), 0.34, 2)]
+def _centre_lock(traits: HairTraits, stream: Stream) -> list[_Strand]:
+    strands = [_Strand(0.05, -0.02, traits.fringe_y - 0.020 + stream.jitter(0.006), 0.34, 2)]
     for side in (-1, 1):
         places = ((0.22, 0.34, 0.006), (0.48, 0.64, -0.004), (0.76, 0.94, -0.024))
         for index, (root, tip, drop) in enumerate(places):
             tip_y = traits.fringe_y + drop + stream.jitter(0.005)
-            solids.append(
-                _front_lock(scalp, stream, side * root, side * (tip + stream.jitter(0.04)), tip_y, 0.36, index % 2)
-            )
-    return solids
+            strands.append(_Strand(side * root, side * (tip + stream.jitter(0.04)), tip_y, 0.36, index % 2))
+    return strands
 
 
 def sidelock_solids(scalp: Scalp, traits: HairTraits, stream: Stream, tip_y: float, blunt: bool) -> list[Solid]:
@@ -113,8 +114,6 @@ def sidelock_solids(scalp: Scalp, traits: HairTraits, stream: Stream, tip_y: flo
 
 def ahoge_solid(scalp: Scalp, traits: HairTraits, stream: Stream) -> Solid:
     """The single hair that stands up from the crown."""
-    from _databacks.characters.hair.tails import free_lock  # noqa: PLC0415
-
     side = traits.part_side
     crown, _ = scalp.shell(0.3 * side, 0.12)
     reach = stream.uniform(0.8, 1.15)
@@ -125,5 +124,5 @@ def ahoge_solid(scalp: Scalp, traits: HairTraits, stream: Stream) -> Solid:
         (0.040, 0.044, -0.022),
         (0.058, 0.026, -0.03),
     )
-    points = [crown + [side * x * reach, y * reach, z * reach] for x, y, z in offsets]
-    return free_lock(points, (0.0, 0.0, 1.0), 0.0065, 0.004, 0)
+    points = [crown + np.array([side * x, y, z]) * reach for x, y, z in offsets]
+    return free_lock(points, (0.0, 0.0, -1.0), 0.0055, 0.003, 0)

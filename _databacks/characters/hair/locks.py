@@ -29,7 +29,9 @@ class Guide:
     runs: Floats
 
 
-def lock(guide: Guide, half_widths: ArrayLike, thickness: float, tile: int, bend: float = 0.11) -> Solid:
+def lock(
+    guide: Guide, half_widths: ArrayLike, thickness: float, tile: int, *, bend: float = 0.11, tip_run: float = 0.0
+) -> Solid:
     """A lock along a guide.
 
     Args:
@@ -37,6 +39,7 @@ def lock(guide: Guide, half_widths: ArrayLike, thickness: float, tile: int, bend
         thickness: height of the lens above the guide, metres.
         tile: tile of the hair texture for the outside.
         bend: radius the cross-section is curved to, metres, so that wide locks follow the head.
+        tip_run: metres of hair from the crown that count as the tip for its colour; 0 for the guide's own end.
     """
     widths = np.broadcast_to(np.asarray(half_widths, np.float64), len(guide.points))
     tangent = unit(np.gradient(guide.points, axis=0))
@@ -44,14 +47,14 @@ def lock(guide: Guide, half_widths: ArrayLike, thickness: float, tile: int, bend
     normal = np.cross(side, tangent)
     height = thickness * np.minimum(1.0, widths / max(widths.max(), 1e-9) + 0.15)
     across = np.concatenate([_OUTER, _INNER])
-    lens = np.concatenate([1 - _OUTER**2, -0.4 * (1 - _INNER**2)])
+    lens = np.concatenate([1 - _OUTER**2, -0.2 * (1 - _INNER**2)])
     sagitta = -(across**2)[None, :] * (widths**2)[:, None] / (2 * bend)
     raised = lens[None, :] * height[:, None] + sagitta
     points = guide.points[:, None] + side[:, None] * (across * widths[:, None])[..., None]
     points = points + normal[:, None] * raised[..., None]
     rings = np.concatenate([points[:1], points, points[-1:]])
     rings[0], rings[-1] = guide.points[0], guide.points[-1]
-    v = v_of_run(guide.runs, float(guide.runs[-1]))
+    v = v_of_run(guide.runs, tip_run or float(guide.runs[-1]))
     v = np.concatenate([v[:1], v, v[-1:]])
     u = np.concatenate([tile_u(tile, _OUTER), tile_u(INNER_TILE, _INNER * 0.8)])
     uv = np.stack(np.broadcast_arrays(u[None, :], v[:, None]), axis=-1)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from _databacks.characters.curves import Floats, profile, smoothstep, unit
-from _databacks.characters.hair.atlas import PLAIN_TILE, tile_u, v_of_run
+from _databacks.characters.hair.atlas import LONG_RUN, PLAIN_TILE, tile_u, v_of_run
 from _databacks.characters.head import Skull
 from _databacks.characters.solids import Solid, grid_solid
 
@@ -25,6 +25,8 @@ _HAIRLINE_Y = (
     (1.55, -0.022), (1.75, -0.028), (1.95, -0.066), (2.4, -0.100), (3.15, -0.112),
 )  # fmt: skip
 """Height of the edge of the hair by |θ|: forehead, temple, in front of the ear, above it, behind it, nape."""
+_FRONT_TURN = 1.62
+"""Hair with a smaller |θ| falls in front of the shoulder."""
 Drape = Sequence[tuple[float, float]]
 """Knots (metres below the widest ring, horizontal scale): how hanging hair flares or curls in."""
 
@@ -40,7 +42,7 @@ class Scalp:
     def radii(self) -> tuple[float, float, float, float]:
         """Half axes: sideways, up, forwards, backwards."""
         full = self.fullness
-        return self.skull.face.half_width + 0.75 * full, 0.100 + full, 0.102 + 0.75 * full, 0.104 + full
+        return self.skull.face.half_width + 0.70 * full, 0.102 + full, 0.100 + 0.45 * full, 0.102 + 0.85 * full
 
     def shell(self, turn: ArrayLike, descent: ArrayLike, lift: ArrayLike = 0.0) -> tuple[Floats, Floats]:
         """(…, 3) points on the ellipsoid, raised by `lift` metres, and unit normals."""
@@ -100,18 +102,26 @@ class Scalp:
         points[:, -1] = points[:, 0]
         fold = np.abs((np.arange(len(turns)) / per_sector + 1) % 2 - 1)
         u = tile_u(PLAIN_TILE, fold * 2 - 1)
-        v = v_of_run(descents * RUN_PER_RADIAN, 0.42)
+        v = v_of_run(descents * RUN_PER_RADIAN, LONG_RUN)
         v = np.concatenate([v, v[::-1]])
         uv = np.stack([np.broadcast_to(u, v.shape), v], axis=-1)
         return grid_solid(points, uv, "hair")
 
 
 def clear_of_body(points: Floats, turn: Floats) -> Floats:
-    """Push hair below the chin in front of the chest or behind the back, whichever side it comes from."""
-    below = smoothstep(-points[:, 1], 0.13, 0.205)
-    front = np.abs(turn) < 1.45
-    limit = np.where(front, -0.088, 0.104)
-    overlap = np.where(front, np.minimum(limit - points[:, 2], 0.0), np.maximum(limit - points[:, 2], 0.0))
+    """Lead hair below the chin in front of the chest or behind the back, whichever side it comes from.
+
+    The turn at the root decides. Below, locks lie side by side: the turn just behind the ear goes to the edge.
+    """
+    below = smoothstep(-points[:, 1], 0.085, 0.235)
+    wrapped = np.abs((turn + np.pi) % (2 * np.pi) - np.pi)
+    side, front = np.sign(points[:, 0]), wrapped[0] < _FRONT_TURN
+    front_x = 0.040 + 0.060 * np.clip((wrapped - 0.9) / (_FRONT_TURN - 0.9), 0.0, 1.0)
+    back_x = 0.122 * np.clip((np.pi - wrapped) / (np.pi - _FRONT_TURN), 0.0, 1.0)
+    wide = np.abs(points[:, 0])
+    x = side * (np.minimum(wide, front_x) if front else np.maximum(wide, back_x))
+    z = np.minimum(points[:, 2], -0.088) if front else np.maximum(points[:, 2], 0.106)
     moved = points.copy()
-    moved[:, 2] += below * overlap
+    moved[:, 0] += below * (x - points[:, 0])
+    moved[:, 2] += below * (z - points[:, 2])
     return moved

@@ -13,7 +13,7 @@ from _databacks.characters.hair.locks import Guide, lock
 from _databacks.characters.rng import Stream
 from _databacks.characters.solids import Solid
 
-_SWELL = ((0.0, 0.30), (0.12, 0.75), (0.35, 1.0), (0.65, 0.85), (0.9, 0.35), (1.0, 0.10))
+_SWELL = ((0.0, 0.22), (0.10, 0.45), (0.35, 1.0), (0.65, 0.85), (0.9, 0.35), (1.0, 0.10))
 
 
 def free_lock(points: Sequence[ArrayLike], normal: ArrayLike, half_width: float, thickness: float, tile: int) -> Solid:
@@ -24,30 +24,33 @@ def free_lock(points: Sequence[ArrayLike], normal: ArrayLike, half_width: float,
     return lock(Guide(line, normals, _lengths(line)), widths, thickness, tile)
 
 
-def tail_solids(points: Sequence[ArrayLike], radius: float, stream: Stream, locks: int = 9) -> list[Solid]:
+def tail_solids(
+    points: Floats, aside: tuple[float, float, float], radius: float, stream: Stream, locks: int = 9
+) -> list[Solid]:
     """A tail: locks around the curve through points (K, 3), with tips of different lengths.
 
     Args:
+        aside: a direction that the curve never runs along, from which the places around it are counted.
         radius: largest distance of a lock's middle from the curve, metres.
     """
     rows = 16
-    line = spline(np.array([np.asarray(point, np.float64) for point in points]), rows)
+    line = spline(points, rows)
     tangent = unit(np.gradient(line, axis=0))
-    first = unit(np.cross(tangent, np.broadcast_to([0.0, 0.0, 1.0], line.shape)))
+    first = unit(np.cross(tangent, np.broadcast_to(np.array(aside), line.shape)))
     second = np.cross(tangent, first)
-    share = np.linspace(0, 1, rows)
-    solids = [_tail_lock(line, first, share, 0.0, radius * 0.9, 1.0, stream)]
+    solids = [_tail_lock(line, first, stream, offset=0.0, half_width=radius * 0.9, length=1.0)]
     for index in range(locks):
         angle = 2 * np.pi * (index + 0.3 * stream.uniform()) / locks
         outward = first * np.cos(angle) + second * np.sin(angle)
         length = 1.0 - 0.16 * stream.uniform()
-        solids.append(_tail_lock(line, outward, share, radius * 0.62, radius * 0.80, length, stream))
+        solids.append(_tail_lock(line, outward, stream, offset=radius * 0.62, half_width=radius * 0.80, length=length))
     return solids
 
 
 def _tail_lock(
-    line: Floats, outward: Floats, share: Floats, offset: float, half_width: float, length: float, stream: Stream
+    line: Floats, outward: Floats, stream: Stream, *, offset: float, half_width: float, length: float
 ) -> Solid:
+    share = np.linspace(0, 1, len(line))
     place = share * length
     rows = np.stack([np.interp(place, share, line[:, axis]) for axis in range(3)], axis=1)
     normals = unit(np.stack([np.interp(place, share, outward[:, axis]) for axis in range(3)], axis=1))
