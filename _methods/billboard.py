@@ -6,7 +6,7 @@ import numpy as np
 
 from _exchange.items import MethodInput
 from _exchange.mesh import Mesh
-from _methods.drawn_surface import DrawnSurface, portrait_as_texture
+from _methods.drawn_surface import DrawnSurface, drawn_parts, part_in_picture
 from _methods.interface import DEFAULT_RESOLUTION, Method, MethodSettings, Reconstruction
 from _methods.sheet import colors_at, head_world_xy, opaque_colors, sheet_of_alpha
 
@@ -34,5 +34,5 @@ class Billboard(Method):
 
         fine = sheet_of_alpha(alpha, DEFAULT_RESOLUTION)
         verts = np.pad(head_world_xy(fine.pixels), ((0, 0), (0, 1)))
-        drawn = portrait_as_texture(verts, fine.faces, fine.pixels, colors)
+        drawn = drawn_parts(part_in_picture(verts, fine.faces, fine.pixels, colors))
         return DrawnSurface(drawn, mesh_at, self._back_end)

@@ -51,10 +51,10 @@ class DrawnSurface(Reconstruction):
         return renderer.load_colored_mesh(self._drawn)
 
 
-def portrait_as_texture(
+def part_in_picture(
     verts_head_world: NDArray[np.float64], faces: NDArray[np.int64], pixels: NDArray, colors: NDArray[np.uint8]
-) -> HeadMesh:
-    """A surface that wears a picture, to be drawn sharply whatever the surface's resolution; seen from both sides.
+) -> Part:
+    """A surface that wears a picture, drawn sharply whatever the surface's resolution; seen from both sides.
 
     Args:
         verts_head_world: (V, 3) metres.
@@ -63,15 +63,21 @@ def portrait_as_texture(
         colors: (H, W, 3) uint8.
     """
     opaque = np.full((*colors.shape[:2], 1), 255, np.uint8)
-    texture = Texture(np.concatenate([colors, opaque], axis=-1), wrap_u="clamp", wrap_v="clamp", minify="linear")
-    part = Part(
+    rgba = np.concatenate([colors, opaque], axis=-1)
+    # Pictures are drawn twice as large, so that plain bilinear sampling serves from the side as well.
+    texture = Texture(rgba, wrap_u="clamp", wrap_v="clamp", minify="linear")
+    return Part(
         positions=head_model_from_head_world(verts_head_world).astype(np.float32),
         uv=(pixels[:, ::-1] / (colors.shape[1], colors.shape[0])).astype(np.float32),
         faces=faces.astype(np.int32),
-        material=Material(name="portrait", texture=texture, cull="none"),
+        material=Material(texture=texture, cull="none"),
         on_head=np.ones(len(pixels), np.bool_),
     )
-    return HeadMesh(parts=(part,), loc_origin=np.zeros(3))
+
+
+def drawn_parts(*parts: Part) -> HeadMesh:
+    """Parts as something to draw; they are in the head frames already."""
+    return HeadMesh(parts=parts, loc_origin=np.zeros(3))
 
 
 def _renderer(back_end: str) -> Renderer:

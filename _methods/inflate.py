@@ -8,19 +8,22 @@ neck and chest are known to lie at the same heights in every aligned portrait.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
+import scipy.spatial
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from _exchange.frames import IMAGE_SIZE
 from _exchange.items import MethodInput
 from _exchange.mesh import Mesh
-from _methods.drawn_surface import DrawnSurface, portrait_as_texture
+from _methods.drawn_surface import DrawnSurface, drawn_parts, part_in_picture
 from _methods.interface import DEFAULT_RESOLUTION, Method, MethodSettings, Reconstruction
-from _methods.sheet import Sheet, colors_at, head_world_xy, opaque_colors, sheet_of_alpha
+from _methods.sheet import ALPHA_LEVEL, Sheet, colors_at, head_world_xy, opaque_colors, sheet_of_alpha
 
 # y in `head_world`, then how far the front and the back of a character reach there, metres. Typical of anime
 # characters whose head joint is at (0, −0.1, 0): crown, eyes, mouth, chin, neck, shoulders, chest.
@@ -45,7 +48,14 @@ _STANDARD_SWELLING = 0.13
 _SHARPNESS = 4.0
 """How abruptly the profile limits the swelling: exponent of the soft minimum."""
 _RIM = 0.004
-"""Half thickness at the outline, metres: as thin as a lock of hair."""
+"""Least half thickness at the outline, metres: as thin as a lock of hair."""
+_INSET = 4.0
+"""Up to this distance from the outline, pixels, the depth is that further inside: so the drawn contour lines stay on
+the front, instead of being smeared over the sides."""
+_ON_BORDER = 0.25
+"""Outline vertices nearer to the picture's border than this, pixels, are where the picture cuts the silhouette."""
+_SIDE_BLUR = 3.0
+"""Standard deviation, pixels, of the smoothing of the colours of the sides."""
 
 
 class Inflate(Method):
@@ -62,57 +72,124 @@ class Inflate(Method):
         Raises:
             InputError: nothing of the portrait is opaque.
         """
-        alpha, colors = method_input.portrait[..., 3], opaque_colors(method_input.portrait)
+        portrait = method_input.portrait
+        colors = opaque_colors(portrait)
+        side_colors = _blurred_within(colors, portrait[..., 3])
 
         @lru_cache(maxsize=2)
-        def body_at(resolution: int) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-            return body_of_sheet(sheet_of_alpha(alpha, resolution))
+        def body_at(resolution: int) -> Body:
+            return body_of_sheet(sheet_of_alpha(portrait[..., 3], resolution))
 
         def mesh_at(resolution: int) -> Mesh:
-            verts, faces, pixels = body_at(resolution)
-            return Mesh(verts, faces, colors_at(colors, pixels))
+            body = body_at(resolution)
+            worn = colors_at(colors, body.pixels)
+            rim = np.unique(body.wall)
+            worn[rim] = colors_at(side_colors, body.inner_pixels[rim])
+            return Mesh(body.verts, np.concatenate([body.sheets, body.wall]), worn)
 
-        verts, faces, pixels = body_at(DEFAULT_RESOLUTION)
-        return DrawnSurface(portrait_as_texture(verts, faces, pixels, colors), mesh_at, self._back_end)
+        body = body_at(DEFAULT_RESOLUTION)
+        sheets = part_in_picture(body.verts, body.sheets, body.pixels, colors)
+        wall = part_in_picture(body.verts, body.wall, body.inner_pixels, side_colors)
+        return DrawnSurface(drawn_parts(sheets, wall), mesh_at, self._back_end)
 
 
-def body_of_sheet(sheet: Sheet) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """A closed surface from a silhouette: the swollen front, the swollen back, and a wall along the outline.
+@dataclass(frozen=True, eq=False)
+class Body:
+    """A closed surface over a silhouette: the swollen front, the swollen back, and a wall along the outline.
 
-    Returns:
-        (2V, 3) vertices, `head_world`, metres, the front's first; (F, 3) faces, counter-clockwise from outside;
-        (2V, 2) the pixel of the portrait that each vertex wears.
+    Attributes:
+        verts: (2V, 3) float64, `head_world`, metres, the front's first.
+        sheets: (2F, 3) front and back, counter-clockwise from outside.
+        wall: (2E, 3) between them.
+        pixels: (2V, 2) continuous (row, col) of the portrait that each vertex stands for.
+        inner_pixels: (2V, 2) the same, moved away from the outline: what the wall wears.
     """
-    xy = head_world_xy(sheet.pixels)
-    front, back = limited(swelling(sheet), xy[:, 1])
-    count = len(xy)
-    verts = np.concatenate([np.column_stack([xy, front + _RIM]), np.column_stack([xy, -back - _RIM])])
+
+    verts: NDArray[np.float64]
+    sheets: NDArray[np.int64]
+    wall: NDArray[np.int64]
+    pixels: NDArray[np.float64]
+    inner_pixels: NDArray[np.float64]
+
+
+def body_of_sheet(sheet: Sheet) -> Body:
+    """Inflate a silhouette."""
+    xy, count = head_world_xy(sheet.pixels), len(sheet.pixels)
+    inner = _inner_vertices(sheet)
+    swollen = _continued(sheet, swelling(sheet), inner != np.arange(count))
+    front, back = (reach + _RIM for reach in limited(swollen, xy[:, 1]))
     begin, end = sheet.rim.T
-    wall = np.concatenate(
-        [np.column_stack([end, begin, begin + count]), np.column_stack([end, begin + count, end + count])]
+    wall = [np.column_stack([end, begin, begin + count]), np.column_stack([end, begin + count, end + count])]
+    return Body(
+        verts=np.concatenate([np.column_stack([xy, front]), np.column_stack([xy, -back])]),
+        sheets=np.concatenate([sheet.faces, sheet.faces[:, ::-1] + count]),
+        wall=np.concatenate(wall),
+        pixels=np.concatenate([sheet.pixels, sheet.pixels]),
+        inner_pixels=np.concatenate([sheet.pixels[inner], sheet.pixels[inner]]),
     )
-    faces = np.concatenate([sheet.faces, sheet.faces[:, ::-1] + count, wall])
-    return verts, faces, np.concatenate([sheet.pixels, sheet.pixels])
+
+
+def _inner_vertices(sheet: Sheet) -> NDArray[np.int64]:
+    """(V,) for vertices nearer to the outline than `_INSET` the next vertex that is not; itself where none is near."""
+    rim = sheet.pixels[np.unique(sheet.rim)]
+    distance, _ = scipy.spatial.cKDTree(rim[_to_border(rim) >= _ON_BORDER]).query(sheet.pixels)
+    deep = np.flatnonzero(distance >= _INSET)
+    inner = np.arange(len(sheet.pixels))
+    shallow = np.flatnonzero(distance < _INSET)
+    if len(deep) and len(shallow):
+        away, nearest = scipy.spatial.cKDTree(sheet.pixels[deep]).query(sheet.pixels[shallow])
+        near = away < 2 * _INSET
+        inner[shallow[near]] = deep[nearest[near]]
+    return inner
+
+
+def _to_border(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(V,) distance from the picture's border, pixels."""
+    return np.minimum(pixels, IMAGE_SIZE - pixels).min(axis=1)
+
+
+def _blurred_within(colors: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Colours smoothed over the silhouette's pixels only; unchanged where there are none near."""
+    weight = (alpha > 255 * ALPHA_LEVEL).astype(np.float32)
+    total = ndimage.gaussian_filter(weight, _SIDE_BLUR)[..., None]
+    near = total > 1e-3
+    smooth = ndimage.gaussian_filter(colors * weight[..., None], (_SIDE_BLUR, _SIDE_BLUR, 0))
+    return np.where(near, np.rint(smooth / np.where(near, total, 1)), colors).astype(np.uint8)
 
 
 def swelling(sheet: Sheet) -> NDArray[np.float64]:
-    """(V,) metres: √u with −∇²u = 4 by linear finite elements on the sheet; 0 on the outline, free on the border."""
-    xy = head_world_xy(sheet.pixels)
-    count = len(xy)
-    corners = xy[sheet.faces]
-    opposite = corners[:, [2, 0, 1]] - corners[:, [1, 2, 0]]  # edge i runs between the other two corners
-    double_area = opposite[:, 0, 0] * opposite[:, 1, 1] - opposite[:, 0, 1] * opposite[:, 1, 0]
-    stiffness = np.einsum("fid,fjd->fij", opposite, opposite) / (2 * double_area[:, None, None])
-    rows, cols = np.repeat(sheet.faces, 3, axis=1).ravel(), np.tile(sheet.faces, (1, 3)).ravel()
-    matrix = scipy.sparse.csr_matrix((stiffness.ravel(), (rows, cols)), shape=(count, count))
-    load = np.bincount(sheet.faces.ravel(), np.repeat(4 * double_area / 6, 3), count)
-    free = np.ones(count, np.bool_)
+    """(V,) metres: √u with −∇²u = 4 on the sheet; 0 on the outline, free where the picture's border cuts it."""
+    stiffness, load = _finite_elements(sheet)
+    free = np.ones(len(load), np.bool_)
     free[sheet.rim] = False
-    to_border = np.minimum(sheet.pixels, IMAGE_SIZE - sheet.pixels).min(1)
-    free |= to_border < 0.25
-    solution = np.zeros(count)
-    solution[free] = scipy.sparse.linalg.spsolve(matrix[free][:, free].tocsc(), load[free])
+    free |= _to_border(sheet.pixels) < _ON_BORDER
+    solution = np.zeros(len(load))
+    solution[free] = scipy.sparse.linalg.spsolve(stiffness[free][:, free].tocsc(), 4 * load[free])
     return np.sqrt(np.maximum(solution, 0))
+
+
+def _continued(sheet: Sheet, values: NDArray[np.float64], hidden: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(V,) values with the hidden ones replaced by the smoothest continuation of the others (harmonic, free rim)."""
+    if not hidden.any():
+        return values
+    stiffness, _ = _finite_elements(sheet)
+    rows = stiffness[hidden]
+    continued = values.copy()
+    continued[hidden] = scipy.sparse.linalg.spsolve(rows[:, hidden].tocsc(), -(rows[:, ~hidden] @ values[~hidden]))
+    return continued
+
+
+def _finite_elements(sheet: Sheet) -> tuple[scipy.sparse.csr_matrix, NDArray[np.float64]]:
+    """Linear elements: the (V, V) stiffness matrix of −∇², and the (V,) load of a constant 1, lengths in metres."""
+    count = len(sheet.pixels)
+    corners = head_world_xy(sheet.pixels)[sheet.faces]
+    opposite = corners[:, [2, 0, 1]] - corners[:, [1, 2, 0]]
+    double_area = opposite[:, 0, 0] * opposite[:, 1, 1] - opposite[:, 0, 1] * opposite[:, 1, 0]
+    entries = np.einsum("fid,fjd->fij", opposite, opposite) / (2 * double_area[:, None, None])
+    rows, cols = np.repeat(sheet.faces, 3, axis=1).ravel(), np.tile(sheet.faces, (1, 3)).ravel()
+    stiffness = scipy.sparse.csr_matrix((entries.ravel(), (rows, cols)), shape=(count, count))
+    load = np.bincount(sheet.faces.ravel(), np.repeat(double_area / 6, 3), count)
+    return stiffness, load.astype(np.float64)
 
 
 def limited(swelling_m: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,7 +3,7 @@
     method = registry.find("inflate").load(MethodSettings())
     method.set_item(method_input)
     picture = method.render(ORTHO["front"])
-    surface = method.mesh(resolution=256)
+    surface = method.mesh(resolution=192)
 
 A method is a subclass of `Method` that implements `reconstruct`; what it learned about the item (planes, a surface)
 lives in the `Reconstruction` which that returns, so nothing of one item can leak into the next.
@@ -26,8 +26,8 @@ from _exchange.items import ItemId, MethodInput
 from _exchange.mesh import Mesh
 from _render import position_map
 
-DEFAULT_RESOLUTION = 256
-"""Steps of a mesh along the side of the working cube: 2.7 mm."""
+DEFAULT_RESOLUTION = 192
+"""Steps of a mesh along the side of the working cube: 3.6 mm."""
 _PORTRAIT_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 4)
 
 

@@ -114,16 +114,14 @@ def head_world_xy(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([centred[..., 1], -centred[..., 0]], axis=-1) * BOX_SIDE
 
 
-def opaque_colors(portrait: NDArray[np.uint8], margin: float = 0.0) -> NDArray[np.uint8]:
+def opaque_colors(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(512, 512, 3) uint8 colours of a (512, 512, 4) portrait, continued to everywhere.
 
-    A pixel takes the colour of the nearest pixel that lies inside the silhouette by more than `margin` pixels (or is
-    the deepest there is), since colours where alpha is small mean nothing.
+    A pixel that is not opaque takes the colour of the nearest one that is, since colours mean nothing where alpha is
+    small.
     """
     opaque = portrait[..., 3] > 255 * ALPHA_LEVEL
-    depth = ndimage.distance_transform_edt(np.pad(opaque, 1, mode="edge"))[1:-1, 1:-1]
-    deep = depth > margin if (depth > margin).any() else depth >= depth.max()
-    rows, cols = ndimage.distance_transform_edt(~deep, return_distances=False, return_indices=True)
+    rows, cols = ndimage.distance_transform_edt(~opaque, return_distances=False, return_indices=True)
     return portrait[rows, cols, :3]
 
 
