@@ -18,13 +18,12 @@ from typing import Any, NoReturn
 from urllib.parse import unquote, unquote_to_bytes
 
 from _databacks.vrm.json_path import JsonValue
-from _databacks.vrm.limits import MAX_FILE_BYTES, MAX_JSON_BYTES
+from _databacks.vrm.limits import MAX_FILE_BYTES, MAX_JSON_BYTES, MAX_NOTES
 from _exchange.errors import FormatError, InputError
 
 _MAGIC = b"glTF"
 _JSON_CHUNK, _BIN_CHUNK = 0x4E4F534A, 0x004E4942
 _HEADER, _CHUNK_HEADER = struct.Struct("<4sII"), struct.Struct("<II")
-_MAX_NOTES = 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -137,7 +136,7 @@ def _glb_chunks(octets: memoryview, notes: list[str]) -> tuple[bytes, memoryview
             raise FormatError(f"{place}.type", "one JSON and one BIN chunk", "a second one of a kind")
         if len(data) % 4:
             notes.append(f"{place}.length: {len(data)} is not a multiple of 4.")
-        if kind not in (_JSON_CHUNK, _BIN_CHUNK) and len(notes) < _MAX_NOTES:
+        if kind not in (_JSON_CHUNK, _BIN_CHUNK) and len(notes) < MAX_NOTES:
             notes.append(f"{place}.type: the unknown chunk {kind.to_bytes(4, 'little')!r} was ignored.")
         chunks[kind] = data
     if _JSON_CHUNK not in chunks:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from _databacks.vrm.document import Document
+from _databacks.vrm.document import Document, tidy_notes
 from _databacks.vrm.humanoid import required_bone
-from _databacks.vrm.materials import MaterialSource, corrected_material
+from _databacks.vrm.materials import MaterialSource, UvTransform, corrected_material
 from _databacks.vrm.meshes import Primitive, read_positions, read_texcoords, read_triangles
 from _databacks.vrm.nodes import Node, translation, turn_about_z, vrm1_turn
 from _databacks.vrm.parts import Budget, Posed, make_part
@@ -59,6 +59,7 @@ def corrected_head_mesh(document: Document, *, fit: bool, head_position: tuple[f
     scale = _fit_scale(parts) if fit else 1.0
     if scale != 1.0:
         parts = [replace(part, positions=(part.positions * scale).astype(np.float32)) for part in parts]
+    notes += _unused_image_notes(document)
     if not parts:
         notes.append("scenes: there is nothing to draw.")
     return HeadMesh(
@@ -69,8 +70,20 @@ def corrected_head_mesh(document: Document, *, fit: bool, head_position: tuple[f
         arm_angles_deg=angles,
         vrm_version=document.humanoid.version,
         attribution=document.humanoid.attribution,
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tidy_notes(notes),
     )
+
+
+def _unused_image_notes(document: Document) -> list[str]:
+    """Notes about unreadable images that no base colour uses; the others are met when they are decoded."""
+    used = {document.textures[material.use.texture].image for material in document.materials if material.use}
+    notes = []
+    for index in set(range(len(document.images))) - used:
+        try:
+            document.images.check(index, "corrected")
+        except FormatError as problem:
+            notes.append(f"{problem.message.rstrip('.')}; no base colour uses it.")
+    return notes
 
 
 def _head_joint(
@@ -120,7 +133,7 @@ def _fit_scale(parts: list[Part]) -> float:
 
 
 class _Parts:
-    """Reads the drawn primitives one by one, keeping what they share: posed vertices and materials."""
+    """Reads the drawn primitives one by one, keeping what they share."""
 
     def __init__(self, document: Document, pose: _Pose, origin: NDArray[np.float64], notes: list[str]) -> None:
         self.document, self.pose, self.notes = document, pose, notes
@@ -128,6 +141,8 @@ class _Parts:
         self.budget = Budget()
         self.posed: dict[tuple[int | None, ...], Posed] = {}
         self.materials: dict[int | None, Material] = {}
+        self.coordinates: dict[tuple[int | None, UvTransform | None], NDArray[np.float32] | None] = {}
+        self.joints: dict[int, tuple[NDArray[np.float64], NDArray[np.bool_]]] = {}
 
     def read(self) -> list[Part]:
         """All parts in draw order."""
@@ -153,12 +168,12 @@ class _Parts:
         matrix = self.head_model
         if not skinned:
             matrix = matrix @ self.pose.world[index]
-            posed = replace(posed, on_head=np.full(len(posed.positions), index in self.pose.below_head))
+            posed = replace(posed, on_head=index in self.pose.below_head)
             if np.linalg.det(matrix[:3, :3]) < 0:
                 faces = faces[:, [0, 2, 1]]
         source = None if primitive.material is None else self.document.materials[primitive.material]
         material = self._material(primitive.material, source)
-        uv = _texture_coordinates(self.document, primitive, source)
+        uv = self._coordinates(primitive, source)
         if uv is None and material.texture is not None:
             material = replace(material, texture=None)
         return make_part(primitive.place, posed=posed, faces=faces, uv=uv, matrix=matrix, material=material)
@@ -176,7 +191,7 @@ class _Parts:
         self.budget.pose(primitive, accessors)
         positions = read_positions(primitive, accessors)
         if skin_index is None:
-            posed = Posed(positions.astype(np.float64), np.zeros(len(positions), bool))
+            posed = Posed(positions.astype(np.float64), on_head=False)
         else:
             skin = self.document.skins[skin_index]
             influences = read_influences(primitive, accessors, skin, sets=2)
@@ -185,8 +200,7 @@ class _Parts:
                 self.notes.append(
                     f"{primitive.place_of('WEIGHTS_0')}: vertices without weight follow their first joint."
                 )
-            matrices = self.pose.world[list(skin.joints)] @ inverse_bind_matrices(skin, accessors)
-            on_head = np.array([joint in self.pose.below_head for joint in skin.joints])
+            matrices, on_head = self._joints(skin_index)
             place = primitive.place_of("POSITION")
             posed = Posed(blend(positions, influences, matrices, place), on_head[influences.strongest()])
         self.posed[key] = posed
@@ -198,14 +212,25 @@ class _Parts:
             self.materials[index] = corrected_material(source, document.textures, document.images, self.notes)
         return self.materials[index]
 
+    def _coordinates(self, primitive: Primitive, source: MaterialSource | None) -> NDArray[np.float32] | None:
+        """(V, 2) coordinates of the set that the material names, transformed; None where nothing is looked up."""
+        if source is None or source.use is None:
+            return None
+        use = source.use
+        channel = use.texcoord if use.transform_texcoord is None else use.transform_texcoord
+        accessor = primitive.attributes.get(f"TEXCOORD_{channel}")
+        key = (accessor, use.transform)
+        if accessor is not None and key not in self.coordinates:
+            self.budget.look_up(primitive.place, self.document.accessors[accessor].count)
+            uv = read_texcoords(primitive, self.document.accessors, channel)
+            self.coordinates[key] = uv if uv is None or use.transform is None else use.transform.apply(uv)
+        return self.coordinates.get(key)
 
-def _texture_coordinates(
-    document: Document, primitive: Primitive, source: MaterialSource | None
-) -> NDArray[np.float32] | None:
-    """(V, 2) coordinates of the set that the material names, transformed; None where there is nothing to look up."""
-    if source is None or source.use is None:
-        return None
-    use = source.use
-    channel = use.texcoord if use.transform_texcoord is None else use.transform_texcoord
-    uv = read_texcoords(primitive, document.accessors, channel)
-    return uv if uv is None or use.transform is None else use.transform.apply(uv)
+    def _joints(self, skin_index: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """(J, 4, 4) matrices from the bind pose to `model`, and (J,) whether a joint is on the head."""
+        if skin_index not in self.joints:
+            skin = self.document.skins[skin_index]
+            binds = inverse_bind_matrices(skin, self.document.accessors)
+            on_head = np.array([joint in self.pose.below_head for joint in skin.joints])
+            self.joints[skin_index] = self.pose.world[list(skin.joints)] @ binds, on_head
+        return self.joints[skin_index]

@@ -15,6 +15,7 @@ from _databacks.vrm.container import read_container
 from _databacks.vrm.humanoid import Humanoid, expression_notes, read_humanoid
 from _databacks.vrm.images import Images, read_images
 from _databacks.vrm.json_path import JsonValue, describe
+from _databacks.vrm.limits import MAX_NOTES
 from _databacks.vrm.materials import MaterialSource, TextureSource, read_materials, read_textures
 from _databacks.vrm.meshes import Meshes, read_meshes
 from _databacks.vrm.nodes import Scenes, read_scenes
@@ -126,7 +127,14 @@ def _notes(root: JsonValue, accessors: Accessors, scenes: Scenes, meshes: Meshes
             notes.append(f"{node.place}.skin: a mesh with joints is drawn unskinned, as its node names no skin.")
     target_counts = [max((primitive.target_count for primitive in mesh), default=0) for mesh in meshes]
     notes += expression_notes(root, target_counts, [node.mesh for node in scenes.nodes])
-    return tuple(dict.fromkeys(notes))
+    return tidy_notes(notes)
+
+
+def tidy_notes(notes: list[str]) -> tuple[str, ...]:
+    """Each note once, and not more than anybody reads."""
+    unique = list(dict.fromkeys(notes))
+    more = len(unique) - MAX_NOTES
+    return tuple(unique if more <= 0 else [*unique[:MAX_NOTES], f"{more} more notes are left out."])
 
 
 def _check_asset(root: JsonValue) -> None:

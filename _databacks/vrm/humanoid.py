@@ -136,7 +136,7 @@ def expression_notes(root: JsonValue, target_counts: list[int], node_meshes: lis
             if index >= count:
                 notes.append(f"{bind.place}.index: morph target {index} of {count} was skipped.")
     except FormatError as problem:
-        notes.append(f"{problem.message} The expressions were skipped.")
+        notes.append(f"{problem.message.rstrip('.')}; the expressions were skipped.")
     return notes
 
 

@@ -41,6 +41,7 @@ class Images:
     container: Container
     accessors: Accessors
     _decoded: dict[tuple[int, Reading], NDArray[np.uint8]] = field(default_factory=dict)
+    _spent_pixels: int = 0
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -64,8 +65,8 @@ class Images:
             return known
         place = self.sources[index].place
         with self._open(index, reading) as image:
-            spent = sum(pixels.shape[0] * pixels.shape[1] for pixels in self._decoded.values())
-            if spent + image.width * image.height > MAX_TOTAL_PIXELS:
+            self._spent_pixels += image.width * image.height
+            if self._spent_pixels > MAX_TOTAL_PIXELS:
                 raise FormatError(place, f"at most {MAX_TOTAL_PIXELS} pixels in all images", "more")
             try:
                 pixels = raw_components(image, place) if reading == "paper" else rgba(image)

@@ -87,6 +87,13 @@ class JsonValue:
         member = self.get(key)
         return [] if member is None else member.entries()
 
+    def member_indices(self, count: int, what: str) -> None:
+        """Check that all members of an object are indices into the top-level array `what`."""
+        values = self._as(dict, "an object").values()
+        if not all(type(value) is int and 0 <= value < count for value in values):
+            for _, member in self.members():
+                member.index(count, what)
+
     # -- leaves -------------------------------------------------------------------------------------------------
 
     def text(self) -> str:
@@ -112,8 +119,15 @@ class JsonValue:
         """An index into the top-level array `what`, which has `count` entries."""
         index = self.integer()
         if index >= count:
-            raise self.error(f"an index into {what}, which has length {count},", describe(self.value))
+            raise self.error(f"an index into {what} (length {count})", describe(self.value))
         return index
+
+    def indices(self, count: int, what: str) -> tuple[int, ...]:
+        """An array of indices into the top-level array `what`; long ones are checked without a path each."""
+        values = self._as(list, "an array")
+        if all(type(value) is int and 0 <= value < count for value in values):
+            return tuple(values)
+        return tuple(entry.index(count, what) for entry in self.entries())
 
     def number(self) -> float:
         """A finite number that fits in float32."""
@@ -157,6 +171,12 @@ def optional_index(parent: JsonValue, key: str, count: int, what: str) -> int | 
     """The member `key` as an index into the top-level array `what`, or None where it is absent."""
     member = parent.get(key)
     return None if member is None else member.index(count, what)
+
+
+def optional_indices(parent: JsonValue, key: str, count: int, what: str) -> tuple[int, ...]:
+    """The array member `key` as indices into the top-level array `what`; empty where it is absent."""
+    member = parent.get(key)
+    return () if member is None else member.indices(count, what)
 
 
 def optional_number(parent: JsonValue, key: str, default: float) -> float:

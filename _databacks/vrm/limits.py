@@ -19,8 +19,12 @@ MAX_VERTICES = 2**22
 """Vertices that are posed, over all primitives; those that share their buffers count once."""
 MAX_SURFACE_VERTICES = 2**24
 """Vertices of a concatenated surface, in which shared buffers are repeated."""
-MAX_DRAWS = 65_536
+MAX_DRAWS = 16_384
 """Primitives that a scene draws, a mesh drawn twice counting twice."""
+MAX_JOINTS = 2**18
+"""Joints over all skins."""
+MAX_NOTES = 100
+"""Notes that are kept about one file."""
 MAX_TRIANGLES = 2**23
 """Triangles over all drawn primitives."""
 MAX_IMAGE_PIXELS = 2**26

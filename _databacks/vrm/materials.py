@@ -277,11 +277,14 @@ def corrected_material(
     if source is None:
         return Material()
     mtoon = source.mtoon
-    rgb = srgb_from_linear(np.array(source.base_color[:3])) if mtoon.color is None else np.array(mtoon.color[:3])
+    if mtoon.color is not None:
+        red, green, blue = mtoon.color[:3]
+    else:  # rounded because the formula gives 1 − 1e-16 for 1
+        red, green, blue = np.round(srgb_from_linear(np.array(source.base_color[:3])), 9).tolist()
     default_queue = _QUEUES[source.alpha_mode] + mtoon.queue_offset
     return Material(
         name=source.name,
-        color_factor=(float(rgb[0]), float(rgb[1]), float(rgb[2]), source.base_color[3]),
+        color_factor=(red, green, blue, source.base_color[3]),
         texture=_corrected_texture(source, textures, images, notes),
         alpha_mode=source.alpha_mode,
         alpha_cutoff=source.alpha_cutoff,
@@ -303,7 +306,7 @@ def _corrected_texture(
     try:
         pixels = images.decode(texture.image, "corrected")
     except FormatError as problem:
-        notes.append(f"{problem.message} It counts as white.")
+        notes.append(f"{problem.message.rstrip('.')}; the texture counts as white.")
         return None
     sampler = texture.sampler
     return Texture(pixels, sampler.wrap_u, sampler.wrap_v, sampler.magnify, sampler.minify)

@@ -90,8 +90,7 @@ def _read_primitive(entry: JsonValue, accessors: Accessors, material_count: int,
             raise FormatError(f"{entry.place}.indices", expected, f"{accessor.kind} of {accessor.component_name}")
     targets = entry.entries_of("targets")
     for target in targets:
-        for _, member in target.members():
-            member.index(len(accessors), "accessors")
+        target.member_indices(len(accessors), "accessors")
     return Primitive(
         entry.place,
         attributes,

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from _databacks.vrm.json_path import JsonValue, describe, optional_index
+from _databacks.vrm.json_path import JsonValue, describe, optional_index, optional_indices
 from _exchange.errors import FormatError
 
 
@@ -104,7 +104,7 @@ def read_scenes(root: JsonValue, mesh_count: int, skin_count: int) -> Scenes:
         FormatError: an index does not resolve, a node has two parents or is its own ancestor, a number is not finite.
     """
     entries = root.entries_of("nodes")
-    children = [_children(entry, len(entries)) for entry in entries]
+    children = [optional_indices(entry, "children", len(entries), "nodes") for entry in entries]
     parents = _parents(entries, children)
     nodes = tuple(
         Node(
@@ -119,16 +119,10 @@ def read_scenes(root: JsonValue, mesh_count: int, skin_count: int) -> Scenes:
         for index, entry in enumerate(entries)
     )
     scene_entries = root.entries_of("scenes")
-    roots = tuple(
-        tuple(child.index(len(nodes), "nodes") for child in scene.entries_of("nodes")) for scene in scene_entries
-    )
+    roots = tuple(optional_indices(scene, "nodes", len(nodes), "nodes") for scene in scene_entries)
     given = root.get("scene")
     first = 0 if roots else None
     return Scenes(nodes, roots, first if given is None else given.index(len(roots), "scenes"))
-
-
-def _children(entry: JsonValue, count: int) -> tuple[int, ...]:
-    return tuple(child.index(count, "nodes") for child in entry.entries_of("children"))
 
 
 def _parents(entries: list[JsonValue], children: list[tuple[int, ...]]) -> list[int | None]:

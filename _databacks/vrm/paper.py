@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from _databacks.vrm.document import Document
+from _databacks.vrm.document import Document, tidy_notes
 from _databacks.vrm.humanoid import required_bone
 from _databacks.vrm.limits import MAX_SURFACE_VERTICES
 from _databacks.vrm.materials import paper_material
@@ -52,7 +52,7 @@ def paper_head_mesh(document: Document, arm_angle_deg: float) -> HeadMesh:
         arm_angles_deg=_arm_angles(document, skin, joints, arm_angle_deg),
         vrm_version=document.humanoid.version,
         attribution=document.humanoid.attribution,
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tidy_notes(notes),
     )
 
 
@@ -113,7 +113,6 @@ def bind_surface(document: Document) -> tuple[NDArray[np.float32], NDArray[np.in
     verts: list[NDArray[np.float32]] = []
     faces: list[NDArray[np.int64]] = []
     budget, start = Budget(), 0
-    read: set[int] = set()
     for primitive in (primitive for mesh in document.meshes for primitive in mesh):
         if primitive.mode != TRIANGLES:
             raise FormatError(f"{primitive.place}.mode", f"{TRIANGLES} (triangles)", str(primitive.mode))
@@ -121,9 +120,6 @@ def bind_surface(document: Document) -> tuple[NDArray[np.float32], NDArray[np.in
             raise FormatError(f"{primitive.place}.indices", "an index accessor", "none")
         for name, index in primitive.attributes.items():
             _check_backed(document, primitive.place_of(name), index)
-            if index not in read:
-                read.add(index)
-                document.accessors.raw(index)
         budget.draw(primitive, document.accessors)
         positions = read_positions(primitive, document.accessors)
         if start + len(positions) > MAX_SURFACE_VERTICES:
@@ -164,20 +160,24 @@ def _parts(
     scenes = document.scenes
     world = scenes.world("both", np.eye(4))
     budget = Budget()
-    materials: dict[int, Material] = {}
+    materials: dict[str, Material] = {}
+    coordinates: dict[int, NDArray[np.float32] | None] = {}
     parts = []
     for node_index in scenes.draw_order(0 if scenes.roots else None):
         mesh_index = scenes.nodes[node_index].mesh
         for index, primitive in enumerate(document.meshes[mesh_index] if mesh_index is not None else ()):
             assert mesh_index is not None
-            uv = read_texcoords(primitive, document.accessors, 0)
-            if primitive.material is None or uv is None or document.materials[primitive.material].use is None:
+            source = None if primitive.material is None else document.materials[primitive.material]
+            channel = primitive.attributes.get("TEXCOORD_0")
+            if source is None or source.use is None or channel is None:
                 notes.append(f"{primitive.place}: without texture it is not drawn.")
                 continue
             budget.draw(primitive, document.accessors)
-            if primitive.material not in materials:
-                source = document.materials[primitive.material]
-                materials[primitive.material] = paper_material(source, document.textures, document.images)
+            if channel not in coordinates:
+                budget.look_up(primitive.place, document.accessors[channel].count)
+                coordinates[channel] = read_texcoords(primitive, document.accessors, 0)
+            if source.place not in materials:
+                materials[source.place] = paper_material(source, document.textures, document.images)
             vertices = posed[mesh_index, index]
             faces = read_triangles(primitive, document.accessors, len(vertices.positions), notes)
             assert faces is not None, "non-triangles have been refused"
@@ -188,9 +188,9 @@ def _parts(
                     primitive.place,
                     posed=vertices,
                     faces=faces,
-                    uv=uv,
+                    uv=coordinates[channel],
                     matrix=translation(-origin) @ world[node_index],
-                    material=materials[primitive.material],
+                    material=materials[source.place],
                 )
             )
     if not parts:

@@ -19,6 +19,7 @@ class Budget:
     """Counts what a character has cost so far; spending beyond a limit is an error that names the place."""
 
     vertices: int = 0
+    lookups: int = 0
     triangles: int = 0
     draws: int = 0
 
@@ -27,6 +28,12 @@ class Budget:
         self.vertices += max((accessors[index].count for index in primitive.attributes.values()), default=0)
         if self.vertices > MAX_VERTICES:
             raise FormatError(primitive.place, f"at most {MAX_VERTICES} vertices", "more in all primitives so far")
+
+    def look_up(self, place: str, count: int) -> None:
+        """Announce that `count` texture coordinates are going to be read."""
+        self.lookups += count
+        if self.lookups > MAX_VERTICES:
+            raise FormatError(place, f"at most {MAX_VERTICES} texture coordinates", "more in all primitives so far")
 
     def draw(self, primitive: Primitive, accessors: Accessors) -> None:
         """Announce that the triangles of a primitive are going to be drawn."""
@@ -45,12 +52,12 @@ class Posed:
 
     Attributes:
         positions: (V, 3) float64.
-        on_head: (V,) bool.
+        on_head: (V,) bool, or one value for all.
         drawable: (V,) bool: triangles at other vertices vanish; None where all are drawable.
     """
 
     positions: NDArray[np.float64]
-    on_head: NDArray[np.bool_]
+    on_head: NDArray[np.bool_] | bool
     drawable: NDArray[np.bool_] | None = None
 
 
@@ -86,5 +93,5 @@ def make_part(
         np.ascontiguousarray(coordinates, np.float32),
         local.reshape(-1, 3).astype(np.int32),
         material,
-        posed.on_head[used],
+        np.full(len(used), posed.on_head) if isinstance(posed.on_head, bool) else posed.on_head[used],
     )

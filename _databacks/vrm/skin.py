@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from _databacks.vrm.accessors import Accessors
 from _databacks.vrm.json_path import JsonValue, optional_index
+from _databacks.vrm.limits import MAX_JOINTS
 from _databacks.vrm.meshes import Primitive
 from _databacks.vrm.nodes import Scenes, turn_about_z
 from _exchange.errors import FormatError
@@ -55,11 +56,12 @@ def read_skins(root: JsonValue, accessors: Accessors, node_count: int) -> tuple[
     Raises:
         FormatError: an index does not resolve, or the bind matrices are too few or no float matrices.
     """
-    skins = []
+    skins, total = [], 0
     for entry in root.entries_of("skins"):
-        joints = tuple(joint.index(node_count, "nodes") for joint in entry["joints"].entries())
-        if not joints:
-            raise entry["joints"].error("at least one joint", "none")
+        joints = entry["joints"].indices(node_count, "nodes")
+        total += len(joints)
+        if not joints or total > MAX_JOINTS:
+            raise entry["joints"].error(f"1 to {MAX_JOINTS} joints in all skins", str(total))
         optional_index(entry, "skeleton", node_count, "nodes")
         binds = optional_index(entry, "inverseBindMatrices", len(accessors), "accessors")
         if binds is not None:
