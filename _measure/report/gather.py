@@ -1,0 +1,349 @@
+"""A run folder, and its dataset where it is still there, to the records of its report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from _databacks.dataset import Dataset, open_dataset
+from _databacks.names import ANIMERECON
+from _databacks.vrm import read_attribution
+from _exchange.camera import standard_camera
+from _exchange.errors import FormatError, InputError, SuiteError
+from _exchange.frames import IMAGE_SIZE
+from _exchange.items import SCORED_CAMERAS, ItemId, Region, TruthFiles
+from _exchange.run_folder import RunFolder
+from _exchange.run_record import ItemStatus, RunRecord, read_json_object
+from _exchange.scores import Score, read_scores
+from _measure.aggregate import RowPlan, item_value, plan_rows
+from _measure.crops import box_of_region
+from _measure.metrics.description import lpips_metric
+from _measure.protocols import GEOMETRY, subset_of_camera
+from _measure.report.pages import fact_with_link
+from _measure.report.pictures import Job, Made
+from _measure.report.records import Box, Cell, Column, Fact, Item, Model, Report, ScoreTable, TableRow, View
+
+MEASURE_COMMAND = "python3 -m _scripts.measure"
+_NOT_COMPARABLE = (
+    "These characters are not the published benchmark: no number on this page can be compared with published ones."
+)
+_COMPARE_WITH_VERIFY = (
+    "Published numbers belong to one protocol, one item list and one set of networks: "
+    "python3 -m _scripts.verify compares what can be compared."
+)
+_KNOWN_NETWORKS = ("alex", "vgg", "squeeze")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Everything of one item that the dataset still knows.
+
+    Attributes:
+        truth: None where the dataset has none.
+        illustration: where the input comes from; empty where there is none.
+        attribution: who made the character and under which terms.
+        problems: why something is absent.
+    """
+
+    truth: TruthFiles | None = None
+    illustration: str = ""
+    attribution: tuple[Fact, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What `measure` left in the run folder.
+
+    Attributes:
+        table: formatted.
+        plans: rows with values per item.
+        values: raw scores by item, metric and view.
+        problems: by item.
+        notices: what is missing or damaged.
+    """
+
+    table: ScoreTable
+    plans: tuple[RowPlan, ...]
+    values: Mapping[tuple[str, str], Mapping[str, float]]
+    problems: Mapping[str, tuple[str, ...]]
+    notices: tuple[str, ...] = ()
+
+
+# -- the dataset ------------------------------------------------------------------------------------------------
+
+
+def open_run_dataset(record: RunRecord) -> tuple[Dataset, frozenset[ItemId]]:
+    """The dataset that a run was made from, and its items; raises `InputError` where it is gone."""
+    dataset = open_dataset(Path(record.data_root), record.dataset)
+    return dataset, frozenset(dataset.items())
+
+
+def source_of(
+    dataset: Dataset | None, known: frozenset[ItemId], item: ItemId
+) -> tuple[Source, NDArray[np.uint8] | None]:
+    """What the dataset knows of an item, and its (512, 512, 4) portrait; what is absent becomes a problem."""
+    if dataset is None:
+        return Source(), None
+    if item not in known:
+        return Source(problems=("The dataset has no such item any more.",)), None
+    problems = []
+    truth, method_input = None, None
+    try:
+        truth = dataset.truth(item)
+    except SuiteError as error:
+        problems.append(f"Truth: {error}")
+    try:
+        method_input = dataset.method_input(item)
+    except SuiteError as error:
+        problems.append(f"Input: {error}")
+    illustration = method_input.alignment.source if method_input else ""
+    source = Source(truth, illustration, _attribution(truth), tuple(problems))
+    return source, method_input.portrait if method_input else None
+
+
+def job_of(run: RunFolder, item: ItemId, source: Source, portrait: NDArray[np.uint8] | None) -> Job:
+    """What the pictures of an item are made from."""
+    wanted = source.truth.pictures if source.truth else {}
+    truth = {camera: wanted[camera] for camera in SCORED_CAMERAS if camera in wanted}
+    return Job(item, run.report.parent, run.item(item), truth, portrait)
+
+
+# -- scores -----------------------------------------------------------------------------------------------------
+
+
+def read_scored(run: RunFolder) -> Scored:
+    """Scores and table of a run; what is missing or damaged becomes a notice."""
+    notices = []
+    table, problems, network = ScoreTable("", "", 0, 0), dict[str, tuple[str, ...]](), "squeeze"
+    scores: list[Score] = []
+    try:
+        value = read_json_object(run.table("json")) if run.table("json").is_file() else None
+        if value is not None:
+            table, problems = _table_of(value), _problems_of(value)
+            network = table.network if table.network in _KNOWN_NETWORKS else network
+        scores = read_scores(run.scores) if run.scores.is_file() else []
+    except (FormatError, InputError) as error:
+        notices.append(f"The scores cannot be read: {error} Run {MEASURE_COMMAND} again.")
+    if not table.rows and not notices:
+        notices.append(f"This run is not measured yet: {MEASURE_COMMAND} brings scores and table.")
+    values: dict[tuple[str, str], dict[str, float]] = {}
+    for score in scores:
+        values.setdefault((score.item, score.metric), {})[score.view] = score.value
+    found = {metric for _, metric in values}
+    plans = plan_rows(lpips_metric(network), "mean")  # type: ignore[arg-type]  # one of the known networks
+    return Scored(table, tuple(p for p in plans if p.metric.id in found), values, problems, tuple(notices))
+
+
+def _table_of(value: Mapping[str, Any]) -> ScoreTable:
+    """The table of `table.json`; raises `FormatError` where it is none."""
+    try:
+        rows = tuple(
+            TableRow(
+                subset=str(row["subset"]),
+                metric=str(row["metric"]),
+                value=str(row["shown"]),
+                standard_error=_error_text(row["standard_error"], str(row["shown"])),
+                n=int(row["n"]),
+                missing=int(row["missing"]),
+                better="higher" if row["better"] == "higher" else "lower",
+                is_core=place < _CORE_ROWS,
+                remark=str(row["not_run"] or row["note"]),
+            )
+            for place, row in enumerate(value["rows"])
+        )
+        weights = [Fact(f"weights {name}", f"SHA-256 {digest}") for name, digest in value["weights"].items()]
+        versions = [Fact(str(name), str(version)) for name, version in value["versions"].items()]
+        seed = f", {value['sample_seed']}" if value["sample_seed"] else ""
+        samples = Fact("surface samples", f"{value['sample_count']} per surface{seed}")
+        return ScoreTable(
+            protocol=str(value["protocol"]),
+            network=str(value["lpips_network"]),
+            item_count=int(value["item_count"]),
+            missing_count=len({str(problem["item"]) for problem in value["problems"]}),
+            facts=(samples, *weights, *versions),
+            rows=rows,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError("", "a table with rows", f"{type(error).__name__}: {error}", file="table.json") from error
+
+
+_CORE_ROWS = sum(plan.is_core for plan in plan_rows(lpips_metric("squeeze"), "mean"))
+
+
+def _problems_of(value: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    problems: dict[str, tuple[str, ...]] = {}
+    for problem in value["problems"]:
+        item, view, reason = (str(problem[name]) for name in ("item", "view", "reason"))
+        problems[item] = (*problems.get(item, ()), f"{view}: {reason}" if view else reason)
+    return problems
+
+
+def _error_text(error: object, shown: str) -> str:
+    """A standard error in the form of its value: as many decimals, with an exponent where the value has one."""
+    if not isinstance(error, (int, float)):
+        return ""
+    number, exponent, _ = shown.partition("E")
+    return f"{error:.{len(number.partition('.')[2]) or 3}{exponent or 'f'}}"
+
+
+def cells_of(scored: Scored, names: Sequence[str]) -> dict[str, tuple[Cell, ...]]:
+    """Per item its scores in the order of `scored.plans`, ranked within each column."""
+    columns = []
+    for plan in scored.plans:
+        values: dict[str, float] = {}
+        for name in names:
+            value = item_value(scored.values.get((name, plan.metric.id), {}), plan.views)
+            if value is not None:
+                values[name] = value * plan.scale
+        finite = sorted((v for v in values.values() if math.isfinite(v)), reverse=plan.metric.better == "higher")
+        column = {}
+        for name, value in values.items():
+            if math.isfinite(value):
+                rank = finite.index(value) / (len(finite) - 1) if len(finite) > 1 else None
+                column[name] = Cell(format(value, plan.form), value, rank)
+            else:
+                column[name] = Cell(str(value))
+        columns.append(column)
+    return {name: tuple(column.get(name, Cell("–")) for column in columns) for name in names}
+
+
+# -- records ----------------------------------------------------------------------------------------------------
+
+
+def status_of(run: RunFolder, item: ItemId) -> ItemStatus | None:
+    """How an item ended; None where the run has not come to it."""
+    path = run.item(item).status
+    if not path.is_file():
+        return None
+    try:
+        return ItemStatus.read(path)
+    except FormatError as error:
+        return ItemStatus("failed", f"Its status cannot be read: {error}")
+
+
+def item_record(run: RunFolder, item: ItemId, source: Source, made: Made, scored: Scored) -> Item:
+    """Everything that the pages show of one item, without its cells."""
+    status = status_of(run, item)
+    files = made.files
+    name = str(item)
+    region = source.truth.region if source.truth else None
+    problems = [*source.problems, *scored.problems.get(name, ())]
+    problems += [reason for reason in made.problems.values() if not any(reason in known for known in problems)]
+    return Item(
+        name=name,
+        page=f"items/{name}.html",
+        status=status.status if status else "missing",
+        reason=status.reason if status else "The run has not come to this item.",
+        portrait=files.get("portrait", ""),
+        truth=files.get("truth/ortho_front", ""),
+        ours=files.get("ours/ortho_front", ""),
+        turntable=files.get("turntable", ""),
+        views=tuple(_view(camera, name, made, region, scored) for camera in SCORED_CAMERAS),
+        model=Model(
+            script=files.get("model", ""),
+            file_name=f"{item.franch}_{item.idx}.glb",
+            size=_size_text(made.model_bytes),
+            problem=made.problems.get("geom", ""),
+        ),
+        attribution=source.attribution,
+        facts=_item_facts(status, source),
+        problems=tuple(problems),
+    )
+
+
+def report_record(
+    run: RunFolder, record: RunRecord, scored: Scored, items: Sequence[Item], notices: Sequence[str]
+) -> Report:
+    """The whole report from its parts."""
+    is_benchmark = record.dataset == ANIMERECON
+    facts = [
+        Fact("method", str(record.method)),
+        Fact("dataset", str(record.dataset)),
+        Fact("protocol", scored.table.protocol or str(record.protocol)),
+        Fact("LPIPS network", scored.table.network or "–"),
+        Fact("items", str(len(items))),
+        Fact("failed or missing", str(sum(item.status != "ok" for item in items))),
+        Fact("seed", str(record.seed)),
+    ]
+    settings = [Fact(f"setting {name}", str(value)) for name, value in sorted(dict(record.settings).items())]
+    digests = [Fact(f"SHA-256 of {name}", str(value)) for name, value in sorted(dict(record.digests).items())]
+    machine = [Fact(str(name), str(value)) for name, value in sorted(dict(record.machine).items())]
+    return Report(
+        title=run.path.resolve().name,
+        facts=tuple(facts),
+        machine=(*settings, *digests, *machine),
+        table=scored.table,
+        columns=tuple(Column(plan.subset, plan.label, plan.metric.better) for plan in scored.plans),
+        items=tuple(items),
+        notices=(_COMPARE_WITH_VERIFY if is_benchmark else _NOT_COMPARABLE, *scored.notices, *notices),
+    )
+
+
+def _view(camera: str, item: str, made: Made, region: Region | None, scored: Scored) -> View:
+    scores = []
+    for metric in dict.fromkeys(plan.metric for plan in scored.plans if plan.views != GEOMETRY):
+        value = scored.values.get((item, metric.id), {}).get(camera)
+        if value is not None:
+            scale = next(plan.scale for plan in scored.plans if plan.metric == metric)
+            scores.append(Fact(metric.label, f"{value * scale:.3f}"))
+    mean_error = made.mean_errors.get(camera)
+    return View(
+        camera=camera,
+        title=_view_title(camera),
+        truth=made.files.get(f"truth/{camera}", ""),
+        ours=made.files.get(f"ours/{camera}", ""),
+        error=made.files.get(f"error/{camera}", ""),
+        mean_error="" if mean_error is None else f"{100 * mean_error:.2f} %",
+        box=None if region is None else _share_of_picture(region, camera),
+        scores=tuple(scores),
+        problem=made.problems.get(camera, ""),
+    )
+
+
+def _view_title(camera: str) -> str:
+    kind, _, view = camera.partition("_")
+    return view.capitalize() if kind == "ortho" else f"{standard_camera(camera).azim % 360:.0f}°"
+
+
+def _share_of_picture(region: Region, camera: str) -> Box:
+    """The scored box as shares of the picture's side; what reaches beyond the border is left out."""
+    box = box_of_region(region, subset_of_camera(camera))
+    left, top = max(box.col, 0), max(box.row, 0)
+    right, bottom = min(box.col + box.width, IMAGE_SIZE), min(box.row + box.height, IMAGE_SIZE)
+    width, height = max(right - left, 0), max(bottom - top, 0)
+    return Box(left / IMAGE_SIZE, top / IMAGE_SIZE, width / IMAGE_SIZE, height / IMAGE_SIZE)
+
+
+def _attribution(truth: TruthFiles | None) -> tuple[Fact, ...]:
+    """Who made the character; nothing where its file is gone or says nothing."""
+    if truth is None or not truth.character.is_file():
+        return ()
+    try:
+        texts = read_attribution(truth.character)
+    except SuiteError as error:
+        return (Fact("character", f"Its meta block cannot be read: {error}"),)
+    return tuple(fact_with_link(str(label), str(text)) for label, text in texts.items() if str(text).strip())
+
+
+def _item_facts(status: ItemStatus | None, source: Source) -> tuple[Fact, ...]:
+    facts = []
+    if status is not None and isinstance(status.seconds, (int, float)) and status.seconds:
+        facts.append(Fact("seconds", f"{status.seconds:.1f}"))
+    if status is not None and isinstance(status.peak_memory_mb, (int, float)) and status.peak_memory_mb:
+        facts.append(Fact("peak memory", f"{status.peak_memory_mb:.0f} MiB"))
+    if source.truth is not None:
+        facts.append(Fact("true character", source.truth.character.name))
+    if source.illustration:
+        facts.append(fact_with_link("illustration", source.illustration))
+    return tuple(facts)
+
+
+def _size_text(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.0f} KiB"

@@ -1,0 +1,68 @@
+"""Records to pages: Jinja templates with escaping on, relative links, nothing from outside the folder."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+
+from _measure.report.records import Fact, Item, Report
+
+HERE = Path(__file__).resolve().parent
+ASSETS = ("style.css", "page.js", "viewer.js")
+_ADDRESS = re.compile(r"https?://[^\s<>\"']+")
+_ITEM_ROOT = "../../"
+
+
+def index_page(report: Report) -> str:
+    """The first page: table, failures, all characters, scores of every item."""
+    return _template("index.html.j2").render(report=report, root="")
+
+
+def item_page(report: Report, item: Item) -> str:
+    """The page of one character, with links to its neighbours."""
+    place = report.items.index(item)
+    before = report.items[place - 1] if place else None
+    after = report.items[place + 1] if place + 1 < len(report.items) else None
+    return _template("item.html.j2").render(report=report, item=item, before=before, after=after, root=_ITEM_ROOT)
+
+
+def model_script(base64: str, packing: str) -> str:
+    """The file that hands a GLB to the viewer; pages opened from a disk may not fetch."""
+    return _template("model.js.j2").render(base64=base64, packing=packing)
+
+
+def asset(name: str) -> str:
+    """One of `ASSETS`."""
+    return (HERE / "assets" / name).read_text(encoding="utf-8")
+
+
+def fact_with_link(label: str, value: str) -> Fact:
+    """A fact whose link is its value, where that is a web address and nothing else."""
+    return Fact(label, value, value if _ADDRESS.fullmatch(value) else "")
+
+
+def quoted_path(path: str) -> str:
+    """A relative path as it stands in a link: names may hold spaces, ``#``, ``?`` and quotes."""
+    return quote(path, safe="/", errors="surrogatepass")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["href"] = quoted_path
+    return environment
+
+
+def _template(name: str) -> jinja2.Template:
+    return _environment().get_template(name)

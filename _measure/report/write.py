@@ -1,0 +1,123 @@
+"""`write_report`: gather, make pictures in worker processes, write pages; what has not changed is not written again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from _databacks.dataset import Dataset
+from _exchange import atomic
+from _exchange.errors import SuiteError
+from _exchange.items import ItemId
+from _exchange.progress import progress
+from _exchange.run_folder import RunFolder
+from _exchange.run_record import RunRecord
+from _exchange.workers import WorkerDied, results_of
+from _measure.report.colour_map import legend_picture
+from _measure.report.gather import (
+    Source,
+    cells_of,
+    item_record,
+    job_of,
+    open_run_dataset,
+    read_scored,
+    report_record,
+    source_of,
+)
+from _measure.report.pages import ASSETS, asset, index_page, item_page
+from _measure.report.pictures import SIDE, Made, make_files, webp
+from _measure.report.records import Report
+
+_OWN_FOLDERS = ("assets", "items", "models", "pictures")
+
+
+def write_report(run: RunFolder, *, workers: int = 1) -> Path:
+    """Write the report of a run and return the path of its first page.
+
+    The same run and dataset give the same bytes. Missing scores, a missing dataset, failed items and damaged files are
+    said on the pages; they stop nothing.
+
+    Args:
+        run: the run; its folder gets `report/`.
+        workers: processes that make pictures.
+
+    Raises:
+        InputError: the folder is no run, or names an impossible item.
+        FormatError: its record is damaged.
+    """
+    record = RunRecord.read(run.record)
+    items = [ItemId.parse(name) for name in record.items]
+    notices = []
+    try:
+        open_run_dataset(record)
+    except SuiteError as error:
+        notices.append(f"The dataset of this run is not there: {error} The pages show the reconstruction alone.")
+    scored = read_scored(run)
+    prepared = _prepare_all(run, items, workers)
+    cells = cells_of(scored, [str(item) for item in items])
+    records = [replace(item_record(run, item, *prepared[item], scored), cells=cells[str(item)]) for item in items]
+    report = report_record(run, record, scored, records, notices)
+    _write_pages(run.report.parent, report, [made for _, made in prepared.values()])
+    return run.report
+
+
+@dataclass(frozen=True, eq=False)
+class _Maker:
+    """The work of one process: what the dataset knows of an item, and the files of its page."""
+
+    run: RunFolder
+    dataset: Dataset | None
+    known: frozenset[ItemId]
+
+    @classmethod
+    def load(cls, run: RunFolder) -> _Maker:
+        """Open the dataset once per process."""
+        try:
+            return cls(run, *open_run_dataset(RunRecord.read(run.record)))
+        except SuiteError:  # said on the first page already
+            return cls(run, None, frozenset())
+
+    def __call__(self, item: ItemId) -> tuple[Source, Made]:
+        source, portrait = source_of(self.dataset, self.known, item)
+        return source, make_files(job_of(self.run, item, source, portrait))
+
+
+def _prepare_all(run: RunFolder, items: Sequence[ItemId], workers: int) -> dict[ItemId, tuple[Source, Made]]:
+    prepared: dict[ItemId, tuple[Source, Made]] = {}
+    with progress("report", len(items)) as shown:
+        for item, answer in results_of(_Maker.load, (run,), items, workers):
+            if isinstance(answer, WorkerDied):
+                prepared[item] = Source(), Made(problems={"page": f"No pictures: {answer}"})
+            else:
+                prepared[item] = answer
+            shown.advance(str(item), failed=bool(prepared[item][1].problems))
+    return prepared
+
+
+def _write_pages(folder: Path, report: Report, made: Sequence[Made]) -> None:
+    """Everything but the pictures of items; the first page last, so that it never links to what is not there yet."""
+    wanted = {path for files in made for path in files.files.values()}
+    wanted |= {f"pictures/{item.name}/made.json" for item in report.items}
+    texts = {f"assets/{name}": asset(name) for name in ASSETS}
+    texts |= {item.page: item_page(report, item) for item in report.items}
+    for relative, text in texts.items():
+        _write_changed(folder / relative, text.encode("utf-8", "replace"))
+    _write_changed(folder / "assets/legend.webp", webp(legend_picture(SIDE, 12)))
+    _write_changed(folder / "index.html", index_page(report).encode("utf-8", "replace"))
+    _remove_others(folder, wanted | texts.keys() | {"assets/legend.webp"})
+
+
+def _write_changed(path: Path, content: bytes) -> None:
+    if not path.is_file() or path.read_bytes() != content:
+        atomic.write_bytes(path, content)
+
+
+def _remove_others(folder: Path, wanted: set[str]) -> None:
+    """Delete what earlier reports left in the report's own folders."""
+    for name in _OWN_FOLDERS:
+        for path in sorted((folder / name).rglob("*"), reverse=True):
+            if path.is_file() and path.relative_to(folder).as_posix() not in wanted:
+                path.unlink()
+            elif path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
