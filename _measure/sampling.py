@@ -1,8 +1,8 @@
 """Points on a triangle surface, uniform by area, from a documented generator. Source: spec/measure.md §6.3.
 
 The original draws from an unseeded generator, so no choice here can repeat its samples. Ours is NumPy's PCG64, seeded
-with [Adler-32 of the item name, surface number], and with the run's seed appended where the protocol asks for a
-spread over seeds.
+with [Adler-32 of the item name, surface number, s]: predicted surfaces have the number 0, true ones 1; s is 0, or one
+more than the run's seed where the protocol asks for a spread over seeds.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ def sample_generator(
     item_name: str, surface: Literal["predicted", "true"], run_seed: int | None = None
 ) -> np.random.Generator:
     """The generator of one surface of one item; `run_seed` None makes the item's name decide alone."""
-    entropy = [zlib.adler32(item_name.encode("utf-8")), _SURFACE_NUMBER[surface]]
-    return np.random.Generator(np.random.PCG64(entropy if run_seed is None else [*entropy, run_seed]))
+    spread = 0 if run_seed is None else run_seed + 1
+    entropy = [zlib.adler32(item_name.encode("utf-8")), _SURFACE_NUMBER[surface], spread]
+    return np.random.Generator(np.random.PCG64(entropy))
 
 
 def sample_surface(mesh: Mesh, count: int, generator: np.random.Generator) -> SurfaceSamples:

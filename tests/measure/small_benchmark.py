@@ -1,0 +1,69 @@
+"""A benchmark whose answers are known in closed form: spheres as characters, discs as pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import trimesh
+
+from _exchange.glb import write_mesh_glb
+from _exchange.items import SCORED_CAMERAS, ItemId, Region, TruthFiles
+from _exchange.mesh import Mesh
+from _exchange.pictures import write_png
+from _exchange.run_folder import RunFolder
+from _measure.predictions import RunPredictions
+
+HEAD = (0.02, 1.3, -0.01)
+"""Head joint of every character, `model`; the origin of the head frames is 0.1 m above it."""
+LOC_ORIGIN = np.add(HEAD, (0, 0.1, 0))
+REGION = Region(row=96.0, col=128.0, height=288.0, width=256.0)
+RADIUS = 0.1
+
+
+def sphere(radius: float = RADIUS, centre: tuple[float, float, float] = (0, 0, 0), subdivisions: int = 4) -> Mesh:
+    ball = trimesh.creation.icosphere(subdivisions=subdivisions, radius=radius)
+    return Mesh(np.asarray(ball.vertices) + centre, np.asarray(ball.faces))
+
+
+def disc(radius_px: float, color: tuple[int, int, int] = (200, 80, 60)) -> np.ndarray:
+    row, col = np.mgrid[:512, :512] - 255.5
+    inside = row**2 + col**2 < radius_px**2
+    return np.concatenate([np.broadcast_to(color, (512, 512, 3)), inside[..., None] * 255], axis=2).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class SmallBenchmark:
+    """`count` items: true spheres of RADIUS around the head origin; predicted ones larger by 1, 2, … mm."""
+
+    items: list[ItemId]
+    truths: dict[ItemId, TruthFiles]
+    run: RunFolder
+
+    def truth_of(self, item: ItemId) -> TruthFiles:
+        return self.truths[item]
+
+    @property
+    def predictions(self) -> RunPredictions:
+        return RunPredictions(self.run)
+
+
+def make_benchmark(root: Path, count: int = 3, *, views: tuple[str, ...] = SCORED_CAMERAS) -> SmallBenchmark:
+    run = RunFolder(root / "run")
+    items, truths = [], {}
+    for index in range(count):
+        item = ItemId("balls", f"ball_{index}")
+        character = root / "raw" / f"{item.idx}.glb"
+        true = sphere()
+        write_mesh_glb(character, Mesh(true.verts * (-1, 1, -1) + LOC_ORIGIN, true.faces))
+        write_mesh_glb(run.item(item).mesh, sphere(RADIUS + 0.001 * (index + 1)))
+        pictures = {}
+        for camera in views:
+            pictures[camera] = root / "truth" / item.idx / f"{camera}.png"
+            write_png(pictures[camera], disc(70))
+            write_png(run.item(item).render(camera), disc(70 + index))
+        bn = f"own/fandom_align/balls/{item.idx}/front"
+        truths[item] = TruthFiles(bn, pictures, character, REGION, 60.0, head_position=HEAD)
+        items.append(item)
+    return SmallBenchmark(items, truths, run)
