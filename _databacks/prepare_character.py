@@ -21,14 +21,15 @@ from _databacks.vrm import read_head_mesh
 from _exchange import atomic
 from _exchange.camera import ORTHO
 from _exchange.digest import sha256_of_bytes, sha256_of_file, sha256_of_value
-from _exchange.errors import InputError, MissingComponent, SuiteError
+from _exchange.errors import FormatError, InputError, MissingComponent, SuiteError
 from _exchange.items import ItemId
 from _exchange.mesh import HeadMesh
 from _exchange.pictures import png_bytes
 from _exchange.protocol import Way
 from _render.choose import Backend, renderer
+from _render.illustration import DEFAULT_STYLE, IllustrationStyle, draw_illustration
 from _render.kinds import draw_kind, draw_kinds, views_of_kind
-from _render.scene import Renderer, Scene
+from _render.scene import Renderer
 from _render.textures import Filter
 
 DRAWING_VERSION = 1
@@ -48,6 +49,7 @@ class DrawSettings:
         head_position: for characters without a head bone, `model` metres.
         back_end: ``cpu`` or ``egl``.
         texture_filter: ``trilinear`` or ``mesa``.
+        portrait_style: how portraits of the set `own` are drawn.
         version: `DRAWING_VERSION`.
     """
 
@@ -59,6 +61,7 @@ class DrawSettings:
     fit: bool = False
     head_position: tuple[float, float, float] | None = None
     texture_filter: Filter = "trilinear"
+    portrait_style: IllustrationStyle = DEFAULT_STYLE
     version: int = DRAWING_VERSION
 
     def key(self, task: CharacterTask) -> str:
@@ -117,13 +120,7 @@ def prepare_character(
     """
     files = _Files(layout, layout.render_set(settings.renderset).path)
     character = _own_copy(files, task) if settings.renderset == OWN else task.path
-    mesh = read_head_mesh(
-        character,
-        shading=settings.shading,
-        paper_pose=settings.paper_pose,
-        fit=settings.fit,
-        head_position=settings.head_position,
-    )
+    mesh = _read(character, settings)
     scene = drawing.load(mesh, settings.shading, settings.texture_filter)
     views: dict[str, list[str]] = {}
     for kind, names in settings.wanted.items():
@@ -133,7 +130,8 @@ def prepare_character(
     region: list[list[float]] = []
     if settings.renderset == OWN:
         region = region_of_head(draw_kind(scene, "ortho", ORTHO["front"]), mesh.neck_height).to_corners()
-        files.write_picture(_name(settings, PORTRAIT_KIND, task.item, "front"), _portrait(scene))
+        portrait = draw_illustration(scene, ORTHO["front"], settings.portrait_style)
+        files.write_picture(_name(settings, PORTRAIT_KIND, task.item, "front"), portrait)
         views[PORTRAIT_KIND] = ["front"]
     record = _record(
         settings, task, mesh, character=character.relative_to(layout.root).as_posix(), views=views, region=region
@@ -142,9 +140,19 @@ def prepare_character(
     return files.digests
 
 
-def _portrait(scene: Scene) -> NDArray[np.uint8]:
-    """The (512, 512, 4) picture that a method is given: the front orthographic view."""
-    return draw_kind(scene, "ortho", ORTHO["front"])
+def _read(character: Path, settings: DrawSettings) -> HeadMesh:
+    try:
+        return read_head_mesh(
+            character,
+            shading=settings.shading,
+            paper_pose=settings.paper_pose,
+            fit=settings.fit,
+            head_position=settings.head_position,
+        )
+    except FormatError as error:
+        if character.suffix == ".gltf" and error.place.endswith(".uri"):
+            error.next_step = "A .gltf file is taken alone: pack it with its buffers and images into one .glb file."
+        raise
 
 
 def _own_copy(files: _Files, task: CharacterTask) -> Path:
