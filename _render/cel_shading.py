@@ -1,6 +1,6 @@
 """Cel shading: which pixels the light reaches, in two tones with a soft edge, and the tint of the shadow.
 
-Arrays are (S, S) [row, col], row 0 at the top; eye axes are right, up, towards the viewer.
+Arrays are (H, W) [row, col], row 0 at the top; eye axes are right, up, towards the viewer.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from _exchange.camera import Camera
+from _exchange.frames import IMAGE_SIZE
 from _render.edge_preserving import smooth_within_edges
 from _render.illustration_style import IllustrationStyle
 from _render.scene import GeometryBuffers
@@ -18,7 +19,7 @@ COOL_TINT = np.array([0.72, 0.70, 0.85], np.float32)
 WARM_TINT = np.array([0.90, 0.70, 0.72], np.float32)
 SHADOW_SPREAD = 1.5
 """Standard deviation of the softening of cast shadows, pixels of the finished picture."""
-CAST_STEPS = 16
+CAST_STEPS = 28
 FIRST_STEP = 0.003
 """Nearest caster that throws a shadow, metres along the light."""
 FAR = 10.0
@@ -41,7 +42,7 @@ def lit_share(
     softness = max(style.shade_softness, 1e-4)
     lit = _smooth_step((cosine - style.shade_from + softness) / (2 * softness))
     if style.cast_shadow_reach > 0:
-        metres_per_pixel = _metres_per_pixel(camera, buffers.depth.shape[0])
+        metres_per_pixel = _metres_per_pixel(camera, IMAGE_SIZE * pixels_per_output)
         lit = np.minimum(lit, _not_shadowed(buffers, light, metres_per_pixel, style, pixels_per_output))
     return np.where(shown, lit, np.float32(1))
 
@@ -53,16 +54,15 @@ def shadow_colours(flat: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _large_scale_normals(buffers: GeometryBuffers, shown: NDArray[np.bool_], reach: float) -> NDArray[np.float32]:
-    distances = []
-    for axis in (1, 0):
-        jump = np.ones(shown.shape, np.float32)
-        later, earlier = (slice(None),) * axis + (slice(1, None),), (slice(None),) * axis + (slice(None, -1),)
-        both = shown[later] & shown[earlier]
-        near = np.where(shown, buffers.depth, np.float32(0))
-        jump[later] = np.where(both, 1 + np.abs(near[later] - near[earlier]) * JUMP_DISTANCE, np.inf)
-        distances.append(jump)
-    normal = smooth_within_edges(buffers.normal, distances[0], distances[1], reach)
-    length = np.linalg.norm(normal, axis=-1, keepdims=True)
+    """(H, W, 3) normals averaged over `reach` pixels, less across jumps of depth; their length is 1 or 0."""
+    near = np.where(shown, buffers.depth, np.float32(0))
+    across, down = np.ones(shown.shape, np.float32), np.ones(shown.shape, np.float32)
+    across[:, 1:] += np.abs(near[:, 1:] - near[:, :-1]) * np.float32(JUMP_DISTANCE)
+    across[:, 1:][shown[:, 1:] != shown[:, :-1]] = np.inf
+    down[1:] += np.abs(near[1:] - near[:-1]) * np.float32(JUMP_DISTANCE)
+    down[1:][shown[1:] != shown[:-1]] = np.inf
+    normal = smooth_within_edges(buffers.normal, across, down, reach)
+    length = np.sqrt((normal * normal).sum(axis=-1, keepdims=True))
     return np.divide(normal, length, out=np.zeros_like(normal), where=length > 1e-6)
 
 
@@ -90,10 +90,10 @@ def _not_shadowed(
     steps = np.geomspace(FIRST_STEP, reach, CAST_STEPS)
     shadow = np.zeros(depth.shape, bool)
     for step, before in zip(steps, np.concatenate([[0.0], steps])):
-        right, up = (int(round(part * step / metres_per_pixel)) for part in light[:2])
+        right, up = (round(float(part * step / metres_per_pixel)) for part in light[:2])
         caster = _shifted(depth, -up, right)
         gap = depth - np.float32(light[2] * step) - caster
-        thickness = OWN_SURFACE + 2 * (step - before) + 0.25 * step
+        thickness = OWN_SURFACE + 3 * (step - before) + 0.4 * step
         shadow |= (gap > OWN_SURFACE) & (gap < thickness)
     spread = SHADOW_SPREAD * pixels_per_output
     soft = ndimage.gaussian_filter(shadow.astype(np.float32), spread, truncate=2.5)

@@ -4,6 +4,7 @@ Source: the recursive filter of the domain transform (Gastal, Oliveira: Domain T
 Processing, 2011, equations 11 to 14, 21).
 """
 
+# ruff: noqa: PLR0917 - calls inside compiled loops cannot take records
 from __future__ import annotations
 
 import math
@@ -18,12 +19,12 @@ ROUNDS = 2
 def smooth_within_edges(
     values: NDArray[np.float32], across: NDArray[np.float32], down: NDArray[np.float32], reach: float
 ) -> NDArray[np.float32]:
-    """(S, S, C) values averaged over about `reach` pixels, less where the guide is steep.
+    """(H, W, C) values averaged over about `reach` pixels, less where the guide is steep.
 
     Args:
-        values: (S, S, C).
-        across: (S, S) ≥ 1, distance between each pixel and its left neighbour; infinite where nothing may pass.
-        down: (S, S) likewise, to the neighbour above.
+        values: (H, W, C).
+        across: (H, W) ≥ 1, distance between each pixel and its left neighbour; infinite where nothing may pass.
+        down: (H, W) likewise, to the neighbour above.
         reach: standard deviation where all distances are 1, pixels; 0 returns the values.
     """
     result = np.array(values, np.float32, order="C")
@@ -39,23 +40,21 @@ def smooth_within_edges(
 @njit(cache=True)
 def _pass(values, keep_across, keep_down):  # type: ignore[no-untyped-def]
     """One filter pass to the right, left, down and up, in place; `keep` is the share taken over from the neighbour."""
-    height, width, channels = values.shape
+    height, width = values.shape[0], values.shape[1]
     for row in range(height):
         for col in range(1, width):
-            for channel in range(channels):
-                step = values[row, col - 1, channel] - values[row, col, channel]
-                values[row, col, channel] += keep_across[row, col] * step
+            _take_over(values, row, col, row, col - 1, keep_across[row, col])
         for col in range(width - 2, -1, -1):
-            for channel in range(channels):
-                step = values[row, col + 1, channel] - values[row, col, channel]
-                values[row, col, channel] += keep_across[row, col + 1] * step
+            _take_over(values, row, col, row, col + 1, keep_across[row, col + 1])
     for row in range(1, height):
         for col in range(width):
-            for channel in range(channels):
-                step = values[row - 1, col, channel] - values[row, col, channel]
-                values[row, col, channel] += keep_down[row, col] * step
+            _take_over(values, row, col, row - 1, col, keep_down[row, col])
     for row in range(height - 2, -1, -1):
         for col in range(width):
-            for channel in range(channels):
-                step = values[row + 1, col, channel] - values[row, col, channel]
-                values[row, col, channel] += keep_down[row + 1, col] * step
+            _take_over(values, row, col, row + 1, col, keep_down[row + 1, col])
+
+
+@njit(cache=True)
+def _take_over(values, row, col, from_row, from_col, share):  # type: ignore[no-untyped-def]
+    for channel in range(values.shape[2]):
+        values[row, col, channel] += share * (values[from_row, from_col, channel] - values[row, col, channel])

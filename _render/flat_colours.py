@@ -12,7 +12,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def flat_colours(colour: NDArray[np.uint8], style: IllustrationStyle, pixels_per_output: int) -> NDArray[np.float32]:
-    """(S, S, 3) float32 colours 0..1 of a (S, S, 4) uint8 picture, smoothed inside edges of colour and alpha."""
+    """(H, W, 3) float32 colours 0..1 of a (H, W, 4) uint8 picture, smoothed inside edges of colour and alpha."""
     rgb = colour[..., :3].astype(np.float32) / np.float32(255)
     reach = style.flattening * pixels_per_output
     weight = np.float32(reach / max(style.flattening_contrast, 1e-3))

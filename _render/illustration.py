@@ -8,7 +8,7 @@ always the CPU rasteriser's: with a scene of the CPU back end every run gives th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,14 @@ from _render.flat_colours import flat_colours
 from _render.framebuffer import reduced
 from _render.illustration_style import IllustrationStyle
 from _render.ink_lines import ink_colours, ink_coverage
-from _render.scene import Scene
+from _render.scene import GeometryBuffers, Scene
 
 __all__ = ["DEFAULT_STYLE", "IllustrationLayers", "IllustrationStyle", "draw_illustration", "illustration_layers"]
 
 DEFAULT_STYLE = IllustrationStyle()
 SUPERSAMPLING = 2
+MARGIN = 8
+"""Pixels of the finished picture around what is drawn that are worked on too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,35 +57,57 @@ def draw_illustration(scene: Scene, camera: Camera, style: IllustrationStyle = D
 def illustration_layers(scene: Scene, camera: Camera, style: IllustrationStyle = DEFAULT_STYLE) -> IllustrationLayers:
     """The drawing of a character together with its flat colours, shading and lines."""
     size = SUPERSAMPLING * IMAGE_SIZE
-    colour = scene.draw(camera, "colour", size)
-    buffers = scene.geometry_buffers(camera, size)
-    alpha = colour[..., 3]
+    whole = scene.draw(camera, "colour", size)
+    window = _window(whole[..., 3])
+    colour, alpha = whole[window], whole[..., 3][window]
+    buffers = _cut(scene.geometry_buffers(camera, size), window)
     flat = flat_colours(colour, style, SUPERSAMPLING)
     lit = lit_share(buffers, camera, style, SUPERSAMPLING)
     ink = ink_coverage(alpha, flat, buffers, style, SUPERSAMPLING)
-    depth_of_shadow = (np.float32(style.shade_strength) * (1 - lit))[..., None]
-    painted = flat + (shadow_colours(flat) - flat) * depth_of_shadow
-    ink_rgb = ink_colours(painted, alpha, style.ink_darkness, SUPERSAMPLING)
-    drawn = painted + (ink_rgb - painted) * (ink * np.float32(style.line_strength))[..., None]
-    picture = reduced(_with_alpha(drawn, alpha))
+    shadow = (np.float32(min(1.0, style.shade_strength)) * (1 - lit))[..., None]
+    painted = flat + (shadow_colours(flat) - flat) * shadow
+    covered = (ink * np.float32(min(1.0, style.line_strength)))[..., None]
+    drawn = painted + (ink_colours(painted, style.ink_darkness) - painted) * covered
+    picture = _finished(drawn, whole, window)
     return IllustrationLayers(
         picture=picture,
-        flat=reduced(_with_alpha(flat, alpha)),
-        shade=_reduced_plane(lit),
-        lines=_reduced_plane(ink),
+        flat=_finished(flat, whole, window),
+        shade=_finished_plane(lit, 1.0, size, window),
+        lines=_finished_plane(ink, 0.0, size, window),
         alpha=picture[..., 3],
     )
 
 
-def _with_alpha(rgb: NDArray[np.float32], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(S, S, 4) bytes, rounded to nearest."""
-    return np.dstack([_bytes(rgb), alpha])
+def _window(alpha: NDArray[np.uint8]) -> tuple[slice, slice]:
+    """Rows and columns that hold everything drawn, with a margin wider than any filter's reach into it."""
+    rows, cols = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
+    if not len(rows):
+        return slice(0, 2), slice(0, 2)
+    margin = MARGIN * SUPERSAMPLING
+    return (
+        slice(max(0, int(rows[0]) - margin), int(rows[-1]) + 1 + margin),
+        slice(max(0, int(cols[0]) - margin), int(cols[-1]) + 1 + margin),
+    )
 
 
-def _reduced_plane(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    opaque = np.full((*values.shape, 4), 255, np.uint8)
-    opaque[..., :3] = _bytes(values)[..., None]
-    return reduced(opaque)[..., 0]
+def _cut(buffers: GeometryBuffers, window: tuple[slice, slice]) -> GeometryBuffers:
+    return GeometryBuffers(**{entry.name: getattr(buffers, entry.name)[window] for entry in fields(buffers)})
+
+
+def _finished(rgb: NDArray[np.float32], whole: NDArray[np.uint8], window: tuple[slice, slice]) -> NDArray[np.uint8]:
+    """The picture `whole` with these colours (0..1) in the window, reduced."""
+    picture = whole.copy()
+    picture[window][..., :3] = _bytes(rgb)
+    return reduced(picture)
+
+
+def _finished_plane(
+    values: NDArray[np.float32], elsewhere: float, size: int, window: tuple[slice, slice]
+) -> NDArray[np.uint8]:
+    plane = np.full((size, size, 4), 255, np.uint8)
+    plane[..., :3] = _bytes(np.array(elsewhere, np.float32))
+    plane[window][..., :3] = _bytes(values)[..., None]
+    return reduced(plane)[..., 0]
 
 
 def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:

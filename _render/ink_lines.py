@@ -1,7 +1,7 @@
 """Ink: where an illustrator draws lines, and in which colour.
 
-Arrays are (S, S) [row, col], row 0 at the top, drawn `pixels_per_output` times larger than the finished picture. Lines
-lie inside the silhouette, on the nearer of two surfaces, so an illustration covers exactly what the colour picture does.
+Arrays are (H, W) [row, col], row 0 at the top, drawn `pixels_per_output` times larger than the finished picture.
+Lines lie inside the silhouette, on the nearer of two surfaces: an illustration covers what the colour picture does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INK_TINT = np.array([0.34, 0.13, 0.20], np.float32)
 TINT_SHARE = 0.5
 RICHNESS = 1.6
 """Ink is this much farther from grey than the colour it is made from."""
-SHORTEST_LINE = 6
+SHORTEST_LINE = 9
 """Inner lines with fewer marks than this many pixels of the finished picture are left out."""
 PART_CONTRAST = 0.12
 """Colour difference (sum of three channels, 0..1 each) from which the border between two parts is drawn."""
@@ -57,20 +57,12 @@ def ink_coverage(
     return np.where(inside, lines, np.float32(0))
 
 
-def ink_colours(
-    painted: NDArray[np.float32], alpha: NDArray[np.uint8], darkness: float, pixels_per_output: int
-) -> NDArray[np.float32]:
-    """(S, S, 3) colour of ink at every pixel: that of its surroundings, darker, richer and a little warmer."""
-    weight = (alpha > 0).astype(np.float32)
-    spread = 1.5 * pixels_per_output
-    total = ndimage.gaussian_filter(weight, spread, truncate=2.0)[..., None]
-    local = np.stack(
-        [ndimage.gaussian_filter(painted[..., c] * weight, spread, truncate=2.0) for c in range(3)], axis=-1
-    )
-    local = np.divide(local, total, out=np.zeros_like(local), where=total > 1e-6)
-    dark = np.clip(saturated(local, RICHNESS), 0, 1) * np.float32(max(0.0, 1 - darkness))
-    tint = np.minimum(INK_TINT, INK_TINT * np.float32(2 * max(0.0, 1 - darkness)))
-    return np.clip(dark + (tint - dark) * np.float32(TINT_SHARE * min(1.0, darkness)), 0, 1)
+def ink_colours(painted: NDArray[np.float32], darkness: float) -> NDArray[np.float32]:
+    """(…, 3) colours of ink on these colours (0..1): darker, richer and a little warmer."""
+    light = np.float32(max(0.0, 1 - darkness))
+    dark = np.clip(saturated(painted, RICHNESS), 0, 1) * light
+    tint = np.minimum(INK_TINT, INK_TINT * 2 * light)
+    return dark + (tint - dark) * np.float32(TINT_SHARE * min(1.0, darkness))
 
 
 def _stroke(edges: NDArray, width: float) -> NDArray[np.float32]:
@@ -98,9 +90,9 @@ def _depth_edges(
             bend = np.minimum(np.abs(rise - (depth - behind)), np.abs(rise - (beyond - ahead)))
             step = np.maximum(step, np.where(rise > 0, np.minimum(bend, rise), np.float32(0)))
     step[~inside | (buffers.part < 0)] = 0
-    deep = np.clip((step - np.float32(jump)) / np.float32(DEEP_JUMP - jump), 0, 1) if jump < DEEP_JUMP else step > jump
-    shallow = np.clip((step - np.float32(jump)) / np.float32(0.5 * max(jump, 1e-6)), 0, 1)
-    return np.asarray(deep, np.float32), shallow
+    jump = max(jump, 1e-6)
+    deep = np.clip((step - np.float32(jump)) / np.float32(max(DEEP_JUMP - jump, jump)), 0, 1)
+    return deep, np.clip((step - np.float32(jump)) / np.float32(0.5 * jump), 0, 1)
 
 
 FAR = 10.0
@@ -108,14 +100,17 @@ FAR = 10.0
 
 
 def _part_edges(part: NDArray[np.int16], flat: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Marks on the darker side of borders between parts of different colour."""
     marks = np.zeros(part.shape, np.float32)
-    brightness = luma(flat)
     for axis in (0, 1):
         for sign in (1, -1):
-            differs = (part != _neighbour(part, axis, sign)) & inside & _neighbour(inside, axis, sign)
-            contrast = np.abs(flat - _neighbour(flat, axis, 2 * sign)).sum(axis=-1)
-            darker = brightness <= _neighbour(brightness, axis, 2 * sign)
-            marks[differs & darker & (contrast > PART_CONTRAST)] = 1
+            border = (part != _neighbour(part, axis, sign)) & inside & _neighbour(inside, axis, sign)
+            here = np.nonzero(border)
+            there = list(here)
+            there[axis] = np.clip(here[axis] + 2 * sign, 0, part.shape[axis] - 1)
+            ours, theirs = flat[here], flat[tuple(there)]
+            differs = np.abs(ours - theirs).sum(axis=-1) > np.float32(PART_CONTRAST)
+            marks[here] = np.maximum(marks[here], differs & (luma(ours) <= luma(theirs)))
     return marks
 
 
@@ -133,7 +128,7 @@ MARKED = 0.25
 
 def _at_cube_faces(buffers: GeometryBuffers) -> NDArray[np.bool_]:
     """Where the surface is about to be cut by the working cube: no illustrator draws that edge."""
-    return (np.abs(buffers.position) > BOX_SIDE / 2 - CUT_MARGIN).any(axis=-1)
+    return np.asarray((np.abs(buffers.position) > BOX_SIDE / 2 - CUT_MARGIN).any(axis=-1), bool)
 
 
 CUT_MARGIN = 0.003
@@ -142,21 +137,21 @@ CUT_MARGIN = 0.003
 
 def _creases(buffers: GeometryBuffers, angle: float) -> NDArray[np.float32]:
     """Marks where two facets without a jump between them meet at a large angle."""
-    shown = buffers.part >= 0
-    position = buffers.position
-    across = _neighbour(position, 1, 1) - position
-    down = _neighbour(position, 0, 1) - position
-    facet = np.cross(across, down)
-    length = np.linalg.norm(facet, axis=-1, keepdims=True)
-    facet = np.divide(facet, length, out=np.zeros_like(facet), where=length > 1e-12)
+    position = np.ascontiguousarray(np.moveaxis(buffers.position, -1, 0))
+    x1, y1, z1 = _neighbour(position, 2, 1) - position
+    x2, y2, z2 = _neighbour(position, 1, 1) - position
+    facet = np.stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2])
+    square = (facet * facet).sum(axis=0)
     least = np.float32(np.cos(np.radians(angle)))
-    marks = np.zeros(shown.shape, np.float32)
+    marks = np.zeros(buffers.part.shape, np.float32)
+    shown = buffers.part >= 0
     for axis in (0, 1):
-        other = _neighbour(facet, axis, 2)
-        span = np.linalg.norm(_neighbour(position, axis, 2) - position, axis=-1)
-        close = shown & _neighbour(shown, axis, 2) & _neighbour(shown, axis, 1) & (span < CREASE_SPAN)
-        known = (length[..., 0] > 0) & (_neighbour(length[..., 0], axis, 2) > 0)
-        marks[close & known & ((facet * other).sum(axis=-1) < least)] = 1
+        span = _neighbour(position, axis + 1, 2) - position
+        close = shown & _neighbour(shown, axis, 1) & _neighbour(shown, axis, 2)
+        close &= (span * span).sum(axis=0) < np.float32(CREASE_SPAN**2)
+        lengths = np.sqrt(square * _neighbour(square, axis, 2))
+        product = (facet * _neighbour(facet, axis + 1, 2)).sum(axis=0)
+        marks[close & (lengths > 0) & (product < least * lengths)] = 1
     return marks
 
 
