@@ -9,6 +9,7 @@ from _exchange.mesh import Mesh
 from _methods.drawn_surface import DrawnSurface, drawn_parts, part_in_picture
 from _methods.interface import DEFAULT_RESOLUTION, Method, MethodSettings, Reconstruction
 from _methods.sheet import colors_at, head_world_xy, opaque_colors, sheet_of_alpha
+from _render.choose import renderer
 
 
 class Billboard(Method):
@@ -17,7 +18,7 @@ class Billboard(Method):
     def __init__(self, settings: MethodSettings) -> None:
         super().__init__()
         settings.check_options()
-        self._back_end = settings.back_end
+        self._renderer = renderer(settings.back_end)
 
     def reconstruct(self, method_input: MethodInput) -> Reconstruction:
         """Cut the silhouette out of the plane.
@@ -35,4 +36,4 @@ class Billboard(Method):
         fine = sheet_of_alpha(alpha, DEFAULT_RESOLUTION)
         verts = np.pad(head_world_xy(fine.pixels), ((0, 0), (0, 1)))
         drawn = drawn_parts(part_in_picture(verts, fine.faces, fine.pixels, colors))
-        return DrawnSurface(drawn, mesh_at, self._back_end)
+        return DrawnSurface(drawn, mesh_at, self._renderer)

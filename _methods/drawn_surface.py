@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from _exchange.camera import Camera
-from _exchange.errors import InputError
 from _exchange.frames import IMAGE_SIZE, head_model_from_head_world
 from _exchange.mesh import HeadMesh, Material, Mesh, Part, Texture
 from _methods.interface import Reconstruction, Rendering
@@ -24,11 +23,11 @@ class DrawnSurface(Reconstruction):
     Args:
         drawn: what pictures show: a `head_world` mesh with vertex colours, or a character with a texture.
         mesh_at: resolution → the surface as `mesh` returns it.
-        back_end: which rasteriser draws.
+        renderer: what draws.
     """
 
-    def __init__(self, drawn: Mesh | HeadMesh, mesh_at: Callable[[int], Mesh], back_end: str) -> None:
-        self._drawn, self._mesh_at, self._back_end = drawn, mesh_at, back_end
+    def __init__(self, drawn: Mesh | HeadMesh, mesh_at: Callable[[int], Mesh], renderer: Renderer) -> None:
+        self._drawn, self._mesh_at, self._renderer = drawn, mesh_at, renderer
 
     def mesh(self, resolution: int) -> Mesh:
         """The surface at this resolution."""
@@ -45,10 +44,9 @@ class DrawnSurface(Reconstruction):
 
     @cached_property
     def _scene(self) -> Scene:
-        renderer = _renderer(self._back_end)
         if isinstance(self._drawn, HeadMesh):
-            return renderer.load(self._drawn)
-        return renderer.load_colored_mesh(self._drawn)
+            return self._renderer.load(self._drawn)
+        return self._renderer.load_colored_mesh(self._drawn)
 
 
 def part_in_picture(
@@ -78,12 +76,3 @@ def part_in_picture(
 def drawn_parts(*parts: Part) -> HeadMesh:
     """Parts as something to draw; they are in the head frames already."""
     return HeadMesh(parts=parts, loc_origin=np.zeros(3))
-
-
-def _renderer(back_end: str) -> Renderer:
-    """The rasteriser called `back_end`; the CPU's unless asked otherwise, since its pictures repeat byte for byte."""
-    if back_end == "cpu":
-        from _render.scene_cpu import CpuRenderer
-
-        return CpuRenderer()
-    raise InputError(f"Expected the back end cpu, found {back_end!r}.")

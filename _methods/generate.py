@@ -10,7 +10,7 @@ import resource
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -29,6 +29,7 @@ from _exchange.run_record import ItemStatus, RunRecord, this_machine
 from _exchange.workers import WorkerDied, results_of
 from _methods import registry
 from _methods.interface import DEFAULT_RESOLUTION, Method, MethodSettings
+from _render.choose import renderer
 
 
 class Portraits(Protocol):
@@ -96,7 +97,7 @@ class GenerateOptions:
         limit: only the first so many items; 0 takes all. A later run with more goes on.
         shard: which of these items.
         workers: processes; 1 works in this one.
-        existing: a run that is there already: go on, delete it first, or refuse.
+        existing: a run that is there already: go on, delete it first, refuse it, or require it.
         retry_failed: try again what failed before.
     """
 
@@ -108,7 +109,7 @@ class GenerateOptions:
     limit: int = 0
     shard: Shard = field(default_factory=Shard)
     workers: int = 1
-    existing: Literal["resume", "overwrite", "refuse"] = "resume"
+    existing: Literal["resume", "overwrite", "refuse", "require"] = "resume"
     retry_failed: bool = False
 
 
@@ -143,6 +144,7 @@ def generate(dataset: Portraits, options: GenerateOptions) -> GenerateSummary:
     """
     if options.limit < 0:
         raise InputError(f"Expected a limit of at least 0, found {options.limit}.")
+    options = replace(options, settings=_with_chosen_back_end(options.settings))
     method = registry.find(options.method).load(options.settings)
     items = list(dataset.items())
     planned = items[: options.limit] if options.limit else items
@@ -172,6 +174,13 @@ def generate(dataset: Portraits, options: GenerateOptions) -> GenerateSummary:
     return GenerateSummary(run, record, len(todo), len(kept), failed)
 
 
+def _with_chosen_back_end(settings: MethodSettings) -> MethodSettings:
+    """``auto`` replaced by what it means on this machine, so that the record and every worker say the same."""
+    if settings.back_end != "auto":
+        return settings
+    return replace(settings, back_end="egl" if renderer("auto").name == "egl" else "cpu")
+
+
 # -- the run folder ---------------------------------------------------------------------------------------------
 
 
@@ -194,11 +203,15 @@ def _open_run(
     run: RunFolder,
     record_of: Callable[[Sequence[ItemId]], RunRecord],
     planned: Sequence[ItemId],
-    existing: Literal["resume", "overwrite", "refuse"],
+    existing: Literal["resume", "overwrite", "refuse", "require"],
 ) -> RunRecord:
     """Make the folder, or check that this run may go on in it; writes the record and returns it."""
     record = record_of(planned)
     if not run.record.exists():
+        if existing == "require":
+            raise InputError(
+                f"Expected a run to go on with in {run.path}, found none.", next_step="Leave out --resume."
+            )
         if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
             raise InputError(
                 f"Expected a new or empty folder or a run in {run.path}, found something else.",

@@ -24,6 +24,7 @@ from _exchange.mesh import Mesh
 from _methods.drawn_surface import DrawnSurface, drawn_parts, part_in_picture
 from _methods.interface import DEFAULT_RESOLUTION, Method, MethodSettings, Reconstruction
 from _methods.sheet import ALPHA_LEVEL, Sheet, colors_at, head_world_xy, opaque_colors, sheet_of_alpha
+from _render.choose import renderer
 
 # y in `head_world`, then how far the front and the back of a character reach there, metres. Typical of anime
 # characters whose head joint is at (0, −0.1, 0): crown, eyes, mouth, chin, neck, shoulders, chest.
@@ -64,7 +65,7 @@ class Inflate(Method):
     def __init__(self, settings: MethodSettings) -> None:
         super().__init__()
         settings.check_options()
-        self._back_end = settings.back_end
+        self._renderer = renderer(settings.back_end)
 
     def reconstruct(self, method_input: MethodInput) -> Reconstruction:
         """Inflate the silhouette.
@@ -90,7 +91,7 @@ class Inflate(Method):
         body = body_at(DEFAULT_RESOLUTION)
         sheets = part_in_picture(body.verts, body.sheets, body.pixels, colors)
         wall = part_in_picture(body.verts, body.wall, body.inner_pixels, side_colors)
-        return DrawnSurface(drawn_parts(sheets, wall), mesh_at, self._back_end)
+        return DrawnSurface(drawn_parts(sheets, wall), mesh_at, self._renderer)
 
 
 @dataclass(frozen=True, eq=False)

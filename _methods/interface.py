@@ -25,6 +25,7 @@ from _exchange.frames import IMAGE_SIZE
 from _exchange.items import ItemId, MethodInput
 from _exchange.mesh import Mesh
 from _render import position_map
+from _render.choose import Backend
 
 DEFAULT_RESOLUTION = 192
 """Steps of a mesh along the side of the working cube: 3.6 mm."""
@@ -44,7 +45,7 @@ class MethodSettings:
 
     seed: int = 0
     device: str = "cpu"
-    back_end: str = "cpu"
+    back_end: Backend = "cpu"
     options: Mapping[str, object] = field(default_factory=dict)
 
     def seed_text(self, item: ItemId) -> str:

@@ -79,6 +79,14 @@ _OWN = (
         published=(),
         loader="_methods.billboard:Billboard",
     ),
+    MethodEntry(
+        name="mean_head",
+        task="portrait → surface: the same average of procedural heads whatever the portrait shows",
+        licence=_LICENCE,
+        paper="",
+        published=(),
+        loader="_methods.mean_head:MeanHead",
+    ),
 )
 
 
