@@ -13,9 +13,11 @@ from _databacks.characters.traits import ClothesTraits
 from _databacks.characters.wardrobe import HEIGHT, SLEEVE_LEFT, SLEEVE_RIGHT, WIDTH, swatch_uv, torso_uv
 
 BODY_Z = 0.020
+_COLUMNS = 41
+"""Points of a ring of neck or torso: the same for both, so that they meet in a clean line."""
 _HALF_WIDTH = (
     (-0.56, 0.100), (-0.50, 0.094), (-0.42, 0.096), (-0.33, 0.110), (-0.26, 0.119), (-0.228, 0.118), (-0.210, 0.106),
-    (-0.195, 0.082), (-0.182, 0.056), (-0.170, 0.041), (-0.155, 0.033),
+    (-0.195, 0.082), (-0.182, 0.056), (-0.170, 0.041), (-0.155, 0.026),
 )  # fmt: skip
 _FRONT_DEPTH = (
     (-0.56, 0.070),
@@ -24,9 +26,9 @@ _FRONT_DEPTH = (
     (-0.26, 0.070),
     (-0.21, 0.056),
     (-0.18, 0.043),
-    (-0.155, 0.033),
+    (-0.155, 0.026),
 )
-_BACK_DEPTH = ((-0.56, 0.065), (-0.42, 0.058), (-0.30, 0.068), (-0.22, 0.062), (-0.18, 0.046), (-0.155, 0.034))
+_BACK_DEPTH = ((-0.56, 0.065), (-0.42, 0.058), (-0.30, 0.068), (-0.22, 0.062), (-0.18, 0.046), (-0.155, 0.026))
 _ELBOW_X, _WRIST_X = 0.320, 0.530
 _BOW_LOOP = np.array([(0.0, 0.0, 0.0), (0.45, 0.14, 0.12), (0.95, 0.05, 0.02), (1.02, 0.0, 0.0)])
 _BOW_END = np.array([(0.0, 0.0, 0.0), (0.25, -0.5, 0.08), (0.42, -1.25, 0.02)])
@@ -65,9 +67,9 @@ def _neck() -> Solid:
     y = np.linspace(-0.065, -0.195, 12)
     share = np.linspace(0, 1, 12)
     radius = 0.0315 + 0.0095 * share**2
-    points = with_poles(_rings(y, radius, (radius, radius), 0.014 + 0.007 * share, 25))
+    points = with_poles(_rings(y, radius, (radius, radius), 0.014 + 0.006 * share, _COLUMNS))
     v = np.concatenate([[0.05], 0.05 + 0.9 * share, [0.95]])
-    uv = np.stack(np.broadcast_arrays(np.array(0.22), v[:, None] * np.ones((1, 25))), axis=-1)
+    uv = np.stack(np.broadcast_arrays(np.array(0.22), v[:, None] * np.ones((1, _COLUMNS))), axis=-1)
     weight = smoothstep(-points[..., 1], 0.09, 0.13).ravel()
     chest = smoothstep(-points[..., 1], 0.16, 0.19).ravel() * weight
     weights = {"head": 1 - weight, "neck": weight - chest, "chest": chest}
@@ -78,7 +80,7 @@ def _neck() -> Solid:
 def _torso() -> Solid:
     y = np.concatenate([np.linspace(-0.155, -0.235, 14), np.linspace(-0.25, -0.56, 12)])
     depths = profile(y, _FRONT_DEPTH), profile(y, _BACK_DEPTH)
-    rings = _rings(y, profile(y, _HALF_WIDTH), depths, np.full_like(y, BODY_Z), 41)
+    rings = _rings(y, profile(y, _HALF_WIDTH), depths, np.full_like(y, BODY_Z), _COLUMNS)
     points = with_poles(rings)
     halves = [points[:, 10:31], np.concatenate([points[:, 30:], points[:, 1:11]], axis=1)]
     positions = np.concatenate([half.reshape(-1, 3) for half in halves])
@@ -135,13 +137,23 @@ def _tube(side: float, span: tuple[float, float], loose: float, material: str) -
 
 
 def _band(turns: Floats, loop: Floats, swatch: str, shadow: Floats, bone: str = "neck") -> Solid:
-    """A band around the neck: (C,) turns and (C, L, 2) closed loops of (distance from the neck's axis, y)."""
+    """A band around the neck, with ends or all around.
+
+    Args:
+        turns: (C,) radians, 0 = front.
+        loop: (C, L, 2) closed outlines of the band as (distance from the neck's axis, y), metres.
+        shadow: (L,) place in the swatch, 0 lit to 1 shadow.
+    """
     radius, y = loop[..., 0], loop[..., 1]
     x = -np.sin(turns)[:, None] * radius * 1.06
     z = BODY_Z - 0.002 - np.cos(turns)[:, None] * radius
     rings = np.stack([x, y, z], axis=-1)
     rings = np.concatenate([rings, rings[:, :1]], axis=1)
-    points = with_poles(rings)
+    if np.allclose(rings[0], rings[-1]):
+        rings[-1] = rings[0]
+        points = rings
+    else:
+        points = with_poles(rings)
     shadows = np.concatenate([shadow, shadow[:1]])[None, :] * np.ones((len(points), 1))
     return grid_solid(points, swatch_uv(swatch, shadows), "clothes", bone)
 

@@ -124,12 +124,16 @@ def _paint_lids(canvas: Canvas, eye: _Eye, palette: Palette, lash: Rgb) -> None:
     thickness = weight * (0.07 + 0.22 * smoothstep(share, 0.0, 0.75))
     top = upper + np.stack([np.zeros_like(share), thickness], axis=1)
     corner = upper[-1]
-    flick = corner + np.array([(0.10, 0.12 * weight), (0.22 * weight, 0.06), (0.05, -0.09)])
+    flick = corner + np.array(
+        [(0.03, 0.16), (0.16, 0.20 * weight), (0.34 * weight, 0.26 * weight), (0.17, 0.0), (0.03, -0.14)]
+    )
     below = upper[::-1] - [0.0, 0.03]
     canvas.polygon(eye.place(np.concatenate([top, flick, below])), lash)
-    for start, reach in ((0.985, 0.24), (0.90, 0.20)):
-        root = upper[round(start * (len(upper) - 1))]
-        spike = root + np.array([(-0.14, 0.10), (reach * 0.55, reach * 0.95 * weight), (0.05, -0.05)])
+    for first, last, reach in ((35, 38, (0.30, 0.30)), (32, 35, (0.20, 0.34))):
+        tip = upper[last] + np.array(reach) * weight
+        spike = np.array(
+            [upper[first] + [0.0, 0.10], upper[first] + [0.05, 0.22], tip, upper[last] + [0.04, 0.06], upper[last]]
+        )
         canvas.polygon(eye.place(spike), lash)
     outer = lower[: len(lower) * 3 // 5]
     widths = 0.0013 * weight * np.linspace(1.0, 0.15, len(outer))
@@ -152,5 +156,5 @@ def paint_brows(canvas: Canvas, traits: EyeTraits, palette: Palette) -> None:
             (traits.x + 0.023, height - 0.002 + slope),
         ]
         line = spline(knots, 24) * [side, 1.0]
-        widths = 0.0036 * traits.brow_weight * np.concatenate([np.linspace(0.55, 1.0, 8), np.linspace(1.0, 0.08, 16)])
+        widths = 0.0040 * traits.brow_weight * np.concatenate([np.linspace(0.55, 1.0, 8), np.linspace(1.0, 0.08, 16)])
         canvas.polygon(stroke_outline(line, widths), color)

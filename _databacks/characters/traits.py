@@ -161,7 +161,7 @@ def _draw_hair(stream: Stream) -> HairTraits:
         length=stream.uniform(-1.0, 1.0),
         fringe_y=stream.uniform(-0.020, -0.004),
         sidelocks=stream.chance(0.75),
-        ahoge=stream.chance(0.3),
+        ahoge=stream.chance(0.22),
         curl=stream.uniform(0.0, 1.0),
     )
 

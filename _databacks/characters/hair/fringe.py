@@ -41,7 +41,7 @@ def _front_lock(scalp: Scalp, strand: _Strand, stream: Stream) -> Solid:
     end = strand.tip, scalp.run_to(strand.tip_y)
     guide = hanging_guide(scalp, (strand.root, _ROOT_RUN), end, (lift, lift + 0.002), _DRAPE)
     half_widths = spread_width(scalp, guide, strand.spacing, 1.45, strand.widths)
-    return lock(guide, half_widths, 0.0055, int(stream.uniform(0, LOCK_TILES)))
+    return lock(guide, half_widths, 0.0045, int(stream.uniform(0, LOCK_TILES)))
 
 
 def _blunt(traits: HairTraits, stream: Stream) -> list[_Strand]:

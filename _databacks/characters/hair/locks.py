@@ -93,7 +93,7 @@ def hanging_guide(
     runs = start[1] + (end[1] - start[1]) * share
     turns = start[0] + (end[0] - start[0]) * smoothstep(share, -0.25, 1.05)
     turns = turns + sway * np.sin(2 * np.pi * waves * share) * smoothstep(share, 0.2, 0.6)
-    lifts = profile(share, ((0.0, -0.008), (0.22, lift[0] * 0.6), (0.55, lift[0]), (1.0, lift[1])))
+    lifts = profile(share, ((0.0, -0.008), (0.20, lift[0] - 0.001), (0.55, lift[0]), (1.0, lift[1])))
     lifts = lifts + 0.35 * abs(sway) * 0.11 * np.cos(2 * np.pi * waves * share) * smoothstep(share, 0.3, 0.7)
     points, normals = scalp.drape(turns, runs, lifts, drape)
     return Guide(points, normals, runs)

@@ -22,7 +22,7 @@ WIDEST_RUN = RUN_PER_RADIAN * np.pi / 2
 CENTRE = np.array([0.0, 0.004, 0.004])
 _HAIRLINE_Y = (
     (0.0, 0.060), (0.5, 0.058), (0.85, 0.046), (1.08, 0.010), (1.25, -0.040), (1.42, -0.046),
-    (1.55, -0.022), (1.75, -0.028), (1.95, -0.066), (2.4, -0.100), (3.15, -0.112),
+    (1.55, -0.022), (1.75, -0.022), (1.95, -0.048), (2.3, -0.085), (3.15, -0.112),
 )  # fmt: skip
 """Height of the edge of the hair by |θ|: forehead, temple, in front of the ear, above it, behind it, nape."""
 _FRONT_TURN = 1.62
