@@ -16,6 +16,7 @@ Exit codes: 0 ok, 1 a check did not hold, 2 wrong usage or input, 3 a missing co
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import sys
@@ -95,7 +96,7 @@ def _parse(verb: type[VerbType], arguments: Sequence[str] | None) -> VerbType:
 
     name = f"python3 -m _scripts.{verb.__name__.lower()}"
     config = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
-    return tyro.cli(verb, prog=name, description=verb.__doc__, args=arguments, config=config)
+    return tyro.cli(verb, prog=name, description=inspect.cleandoc(verb.__doc__ or ""), args=arguments, config=config)
 
 
 def _say(sentence: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import sys
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
+
+from _exchange.workers import available_cores
 
 OLDEST_PYTHON = (3, 11)
 _PACKAGES = {
@@ -62,9 +63,8 @@ def machine_findings() -> list[Finding]:
     absent = [f"{name} ({use})" for name, use in _PACKAGES.items() if util.find_spec(name) is None]
     sentence = f"missing: {', '.join(absent)}" if absent else f"all {len(_PACKAGES)} packages of _env/requirements.txt"
     findings.append(Finding("packages", not absent, True, sentence, "Run make/setup."))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     free = shutil.disk_usage(Path.cwd()).free / 2**30
-    findings.append(Finding("processor", True, True, f"{cores} cores for this process"))
+    findings.append(Finding("processor", True, True, f"{available_cores()} cores for this process"))
     findings.append(
         Finding("disk", free > 1, True, f"{free:.0f} GiB free here", "Free at least 1 GiB, or work in another folder.")
     )

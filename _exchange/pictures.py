@@ -46,9 +46,9 @@ def unit_from_bytes(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def composite_on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(…, 4) straight-alpha bytes over opaque white as (…, 3): ⌊(v·a + 255·(255 − a))/255 + ½⌋, in whole numbers."""
-    alpha = rgba[..., 3:].astype(np.uint32)
-    value = rgba[..., :3].astype(np.uint32)
-    return ((2 * (value * alpha + 255 * (255 - alpha)) + 255) // 510).astype(np.uint8)
+    alpha = rgba[..., 3:].astype(np.uint16)
+    weighted = rgba[..., :3] * alpha + 255 * (255 - alpha)  # at most 255²: 16 bits suffice
+    return ((weighted + 127) // 255).astype(np.uint8)
 
 
 # -- files ------------------------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from pathlib import Path
 from _exchange.errors import InputError
 from _exchange.items import ItemId
 
+RUNS = Path("runs")
+"""Where runs lie unless said otherwise, relative to the working folder."""
 TABLE_FORMATS = ("txt", "csv", "md", "tex", "json")
 
 

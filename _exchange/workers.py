@@ -27,6 +27,13 @@ class WorkerDied(SuiteError):
     """The process that worked on one piece ended without an answer: killed, out of memory, or crashed."""
 
 
+def available_cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def results_of(
     prepare: Callable[..., Callable[[Piece], Result]],
     arguments: tuple[object, ...],
