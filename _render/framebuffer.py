@@ -26,7 +26,7 @@ def on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return result
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def resolve(accumulator, picture):  # type: ignore[no-untyped-def]
     """Premultiplied floats to straight-alpha bytes, rounded to nearest; untouched pixels stay as they are."""
     for row in range(accumulator.shape[0]):
@@ -38,6 +38,6 @@ def resolve(accumulator, picture):  # type: ignore[no-untyped-def]
                 picture[row, col, 3] = _byte(alpha * 255.0)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _byte(value):  # type: ignore[no-untyped-def]
     return np.uint8(min(max(value, 0.0), 255.0) + 0.5)

@@ -20,8 +20,8 @@ DEEP_JUMP = 0.035
 INK_TINT = np.array([0.34, 0.13, 0.20], np.float32)
 """What ink is mixed with, so that lines on white or grey are not grey."""
 TINT_SHARE = 0.5
-RICHNESS = 1.6
-"""Ink is this much farther from grey than the colour it is made from."""
+RICHNESS = 1.0
+"""How much farther from grey than the colour it is made from black ink would be."""
 SHORTEST_LINE = 9
 """Inner lines with fewer marks than this many pixels of the finished picture are left out."""
 PART_CONTRAST = 0.12
@@ -59,10 +59,11 @@ def ink_coverage(
 
 def ink_colours(painted: NDArray[np.float32], darkness: float) -> NDArray[np.float32]:
     """(…, 3) colours of ink on these colours (0..1): darker, richer and a little warmer."""
-    light = np.float32(max(0.0, 1 - darkness))
-    dark = np.clip(saturated(painted, RICHNESS), 0, 1) * light
-    tint = np.minimum(INK_TINT, INK_TINT * 2 * light)
-    return dark + (tint - dark) * np.float32(TINT_SHARE * min(1.0, darkness))
+    darkness = min(1.0, darkness)
+    light = np.float32(1 - darkness)
+    dark = np.clip(saturated(painted, 1 + RICHNESS * darkness), 0, 1) * light
+    tint = INK_TINT * np.float32(min(1.0, 2 * (1 - darkness)))
+    return dark + (tint - dark) * np.float32(TINT_SHARE * darkness)
 
 
 def _stroke(edges: NDArray, width: float) -> NDArray[np.float32]:

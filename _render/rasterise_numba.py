@@ -5,15 +5,23 @@ composited by a second `cover`. Rules: spec/renderer.md §5 and §12.3; the same
 
 A pixel belongs to a triangle if its centre does, in whole numbers of 1/256 pixel; centres on an edge follow the
 top-left rule. All functions of this file live together because a compiled function holds a copy of those it calls.
+Arrays are passed to inner functions one by one: unpacking records of them there counts references.
 """
 
 # ruff: noqa: C901, PLR0912, PLR0915, PLR0917 - compiled loops: calls inside them cannot take records
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
+
+KERNEL: dict[str, Any] = {"cache": True, "error_model": "numpy"}
+"""Options of functions called from Python."""
+LEAF: dict[str, Any] = {**KERNEL, "forceinline": True, "_nrt": False}
+"""Options of functions called per pixel. They make no arrays, so the reference counting of those they are given is
+switched off: its atomic instructions would take five sixths of the time."""
 
 TEXTURE, WRAP_U, WRAP_V, MAGNIFY, MINIFY, CULL, TESTED, KEEPS_ALPHA, WRITES_DEPTH, VERTEX_COLOR = range(10)
 """Columns of the table of draws; `texture` is −1 where there is none."""
@@ -32,7 +40,7 @@ LARGEST_ELLIPSE = 256.0
 # -- texture filters --------------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@njit(**LEAF)
 def _wrap(index, count, mode):  # type: ignore[no-untyped-def]
     if 0 <= index < count:
         return index
@@ -44,13 +52,13 @@ def _wrap(index, count, mode):  # type: ignore[no-untyped-def]
     return index if index < count else 2 * count - 1 - index
 
 
-@njit(cache=True)
-def _bilinear(texels, level, wrap_u, wrap_v, u, v):  # type: ignore[no-untyped-def]
+@njit(**LEAF)
+def _bilinear(texels, levels, texture, level, wrap_u, wrap_v, u, v):  # type: ignore[no-untyped-def]
     """Red and blue, green and alpha, each pair in one whole number (32 bits apart), × 65536.
 
     Positions are rounded to 1/256 texel, as graphics hardware does; from there on the sum is exact.
     """
-    offset, width, height = level[0], level[1], level[2]
+    offset, width, height = levels[texture, level, 0], levels[texture, level, 1], levels[texture, level, 2]
     x = math.floor(u * width * 256.0 - 127.5)
     y = math.floor(v * height * 256.0 - 127.5)
     left, top, across, down = x >> 8, y >> 8, x & 255, y & 255
@@ -76,7 +84,7 @@ def _bilinear(texels, level, wrap_u, wrap_v, u, v):  # type: ignore[no-untyped-d
     return red_blue, green_alpha
 
 
-@njit(cache=True)
+@njit(**LEAF)
 def _unpacked(red_blue, green_alpha, scale):  # type: ignore[no-untyped-def]
     return (
         (red_blue & 0xFFFFFFFF) * scale,
@@ -86,29 +94,29 @@ def _unpacked(red_blue, green_alpha, scale):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True)
-def _nearest(texels, level, wrap_u, wrap_v, u, v):  # type: ignore[no-untyped-def]
-    col = _wrap(math.floor(u * level[1]), level[1], wrap_u)
-    row = _wrap(math.floor(v * level[2]), level[2], wrap_v)
-    texel = np.int64(texels[level[0] + row * level[1] + col])
+@njit(**LEAF)
+def _nearest(texels, levels, texture, wrap_u, wrap_v, u, v):  # type: ignore[no-untyped-def]
+    offset, width, height = levels[texture, 0, 0], levels[texture, 0, 1], levels[texture, 0, 2]
+    col, row = _wrap(math.floor(u * width), width, wrap_u), _wrap(math.floor(v * height), height, wrap_v)
+    texel = np.int64(texels[offset + row * width + col])
     return float(texel & 0xFF), float(texel >> 8 & 0xFF), float(texel >> 16 & 0xFF), float(texel >> 24)
 
 
-@njit(cache=True)
-def _ellipse(texels, levels, level_count, wrap_u, wrap_v, u, v, au, av, bu, bv, shorter):  # type: ignore[no-untyped-def]
+@njit(**{**LEAF, "forceinline": False})
+def _ellipse(texels, levels, texture, last_level, wrap_u, wrap_v, u, v, au, av, bu, bv, shorter):  # type: ignore[no-untyped-def]
     """The filter `mesa`: Gaussian weights over the ellipse that the pixel covers on one level (renderer.md §5.1)."""
     level = 0
     if shorter > 1.0:
-        level = min(math.floor(0.5 * math.log2(shorter)), level_count - 1)
+        level = min(math.floor(0.5 * math.log2(shorter)), last_level)
     shrink = 1.0 / (1 << level)
     au, av, bu, bv = au * shrink, av * shrink, bu * shrink, bv * shrink
-    offset, width, height = levels[level, 0], levels[level, 1], levels[level, 2]
+    offset, width, height = levels[texture, level, 0], levels[texture, level, 1], levels[texture, level, 2]
     ea = av * av + bv * bv + 1.0
     eb = -2.0 * (au * av + bu * bv)
     ec = au * au + bu * bu + 1.0
     norm = 1.0 / (ea * ec - eb * eb * 0.25)
-    centre_u = u * levels[0, 1] * shrink - 0.5
-    centre_v = v * levels[0, 2] * shrink - 0.5
+    centre_u = u * levels[texture, 0, 1] * shrink - 0.5
+    centre_v = v * levels[texture, 0, 2] * shrink - 0.5
     reach_u, reach_v = min(math.sqrt(ec), LARGEST_ELLIPSE), min(math.sqrt(ea), LARGEST_ELLIPSE)
     red = green = blue = alpha = total = 0.0
     for row in range(math.ceil(centre_v - reach_v), math.floor(centre_v + reach_v) + 1):
@@ -129,21 +137,21 @@ def _ellipse(texels, levels, level_count, wrap_u, wrap_v, u, v, au, av, bu, bv, 
     return red * scale, green * scale, blue * scale, alpha * scale
 
 
-@njit(cache=True)
-def _sample(texels, levels, level_counts, mode, mesa, u, v, ux, vx, uy, vy):  # type: ignore[no-untyped-def]
+@njit(**LEAF)
+def _sample(texels, levels, level_counts, modes, draw, mesa, u, v, ux, vx, uy, vy):  # type: ignore[no-untyped-def]
     """Filtered texture value (four floats, 0..255) at (u, v) with its changes per pixel along x and y."""
-    texture, wrap_u, wrap_v, minify = mode[TEXTURE], mode[WRAP_U], mode[WRAP_V], mode[MINIFY]
-    chain = levels[texture]
+    texture, wrap_u, wrap_v = modes[draw, TEXTURE], modes[draw, WRAP_U], modes[draw, WRAP_V]
+    minify, magnify = modes[draw, MINIFY], modes[draw, MAGNIFY]
+    width, height, last = levels[texture, 0, 1], levels[texture, 0, 2], level_counts[texture] - 1
+    au, av, bu, bv = ux * width, vx * height, uy * width, vy * height
+    along_x, along_y = au * au + av * av, bu * bu + bv * bv
+    longer, shorter = max(along_x, along_y), min(along_x, along_y)
+    if mesa and minify == TRILINEAR and magnify == LINEAR:
+        return _ellipse(texels, levels, texture, last, wrap_u, wrap_v, u, v, au, av, bu, bv, shorter)
     if wrap_u == REPEAT:
         u -= math.floor(u)
     if wrap_v == REPEAT:
         v -= math.floor(v)
-    width, height = chain[0, 1], chain[0, 2]
-    au, av, bu, bv = ux * width, vx * height, uy * width, vy * height
-    along_x, along_y = au * au + av * av, bu * bu + bv * bv
-    longer, shorter = max(along_x, along_y), min(along_x, along_y)
-    if mesa and minify == TRILINEAR and mode[MAGNIFY] == LINEAR:
-        return _ellipse(texels, chain, level_counts[texture], wrap_u, wrap_v, u, v, au, av, bu, bv, shorter)
     probes = 1
     if minify == TRILINEAR and longer > shorter:
         if longer >= shorter * (MAX_ANISOTROPY * MAX_ANISOTROPY):
@@ -151,16 +159,15 @@ def _sample(texels, levels, level_counts, mode, mesa, u, v, ux, vx, uy, vy):  # 
         else:
             probes = math.ceil(math.sqrt(longer / shorter))
     if longer <= probes * probes:
-        if mode[MAGNIFY] == NEAREST:
-            return _nearest(texels, chain[0], wrap_u, wrap_v, u, v)
-        red_blue, green_alpha = _bilinear(texels, chain[0], wrap_u, wrap_v, u, v)
+        if magnify == NEAREST:
+            return _nearest(texels, levels, texture, wrap_u, wrap_v, u, v)
+        red_blue, green_alpha = _bilinear(texels, levels, texture, 0, wrap_u, wrap_v, u, v)
         return _unpacked(red_blue, green_alpha, 1.0 / 65536.0)
     if minify == NEAREST:
-        return _nearest(texels, chain[0], wrap_u, wrap_v, u, v)
+        return _nearest(texels, levels, texture, wrap_u, wrap_v, u, v)
     if minify == LINEAR:
-        red_blue, green_alpha = _bilinear(texels, chain[0], wrap_u, wrap_v, u, v)
+        red_blue, green_alpha = _bilinear(texels, levels, texture, 0, wrap_u, wrap_v, u, v)
         return _unpacked(red_blue, green_alpha, 1.0 / 65536.0)
-    last = level_counts[texture] - 1
     position = min(math.floor(math.log2(longer / (probes * probes)) * 128.0 + 0.5), last * 256)
     level, blend = position >> 8, position & 255
     if along_x >= along_y:
@@ -171,11 +178,11 @@ def _sample(texels, levels, level_counts, mode, mesa, u, v, ux, vx, uy, vy):  # 
     for probe in range(probes):
         shift = probe - 0.5 * (probes - 1)
         at_u, at_v = u + shift * step_u, v + shift * step_v
-        rb, ga = _bilinear(texels, chain[level], wrap_u, wrap_v, at_u, at_v)
+        rb, ga = _bilinear(texels, levels, texture, level, wrap_u, wrap_v, at_u, at_v)
         fine_rb += rb
         fine_ga += ga
         if blend:
-            rb, ga = _bilinear(texels, chain[level + 1], wrap_u, wrap_v, at_u, at_v)
+            rb, ga = _bilinear(texels, levels, texture, level + 1, wrap_u, wrap_v, at_u, at_v)
             coarse_rb += rb
             coarse_ga += ga
     scale = 1.0 / (probes * 65536.0 * 256.0)
@@ -187,7 +194,7 @@ def _sample(texels, levels, level_counts, mode, mesa, u, v, ux, vx, uy, vy):  # 
 # -- triangles --------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@njit(**LEAF)
 def _corners(triangle, faces, screen):  # type: ignore[no-untyped-def]
     """Vertices so turned that inside is positive, their screen positions, and twice the signed area as drawn."""
     i, j, k = faces[triangle, 0], faces[triangle, 1], faces[triangle, 2]
@@ -199,19 +206,19 @@ def _corners(triangle, faces, screen):  # type: ignore[no-untyped-def]
     return i, j, k, xi, yi, xj, yj, xk, yk, area
 
 
-@njit(cache=True)
+@njit(**LEAF)
 def _edge(ax, ay, bx, by, x, y):  # type: ignore[no-untyped-def]
     """Positive on the inner side of the edge from a to b."""
     return (bx - ax) * (y - ay) - (by - ay) * (x - ax)
 
 
-@njit(cache=True)
+@njit(**LEAF)
 def _edge_bias(ax, ay, bx, by):  # type: ignore[no-untyped-def]
     """0 for top and left edges, which own the pixel centres on them; −1 for the others."""
     return 0 if (by == ay and bx > ax) or by < ay else -1
 
 
-@njit(cache=True)
+@njit(**LEAF)
 def _is_outside(i, j, k, p, q, r, positions, half_box):  # type: ignore[no-untyped-def]
     """Whether the point with perspective weights p, q, r of vertices i, j, k is outside the working cube."""
     scale = 1.0 / (p + q + r)
@@ -221,7 +228,7 @@ def _is_outside(i, j, k, p, q, r, positions, half_box):  # type: ignore[no-untyp
     return False
 
 
-@njit(cache=True)
+@njit(**LEAF)
 def _reaches_outside(i, j, k, positions, half_box):  # type: ignore[no-untyped-def]
     for axis in range(3):
         if max(abs(positions[i, axis]), abs(positions[j, axis]), abs(positions[k, axis])) > half_box:
@@ -229,24 +236,21 @@ def _reaches_outside(i, j, k, positions, half_box):  # type: ignore[no-untyped-d
     return False
 
 
-@njit(cache=True)
-def _color(corners, edges, draw, geometry, look, mesa):  # type: ignore[no-untyped-def]
+@njit(**LEAF)
+def _color(corners, edges, draw, inverse_w, uv, colors, modes, numbers, texels, levels, level_counts, mesa):  # type: ignore[no-untyped-def]
     """Red, green, blue, alpha (0..255) at the pixel where the edge functions have the values `edges`."""
     i, j, k, xi, yi, xj, yj, xk, yk, _ = corners
-    _, _, _, inverse_w, _, _, uv, colors = geometry
-    modes, numbers, texels, levels, level_counts = look
-    mode = modes[draw]
     wi, wj, wk = inverse_w[i], inverse_w[j], inverse_w[k]
     p, q, r = edges[0] * wi, edges[1] * wj, edges[2] * wk
     scale = 1.0 / (p + q + r)
     red = green = blue = alpha = 255.0
-    if mode[VERTEX_COLOR] == 1:
+    if modes[draw, VERTEX_COLOR] == 1:
         scale *= 255.0
         red = (p * colors[i, 0] + q * colors[j, 0] + r * colors[k, 0]) * scale
         green = (p * colors[i, 1] + q * colors[j, 1] + r * colors[k, 1]) * scale
         blue = (p * colors[i, 2] + q * colors[j, 2] + r * colors[k, 2]) * scale
         alpha = (p * colors[i, 3] + q * colors[j, 3] + r * colors[k, 3]) * scale
-    elif mode[TEXTURE] >= 0:
+    elif modes[draw, TEXTURE] >= 0:
         u = (p * uv[i, 0] + q * uv[j, 0] + r * uv[k, 0]) * scale
         v = (p * uv[i, 1] + q * uv[j, 1] + r * uv[k, 1]) * scale
         ui, uj, uk, vi, vj, vk = uv[i, 0] - u, uv[j, 0] - u, uv[k, 0] - u, uv[i, 1] - v, uv[j, 1] - v, uv[k, 1] - v
@@ -255,12 +259,21 @@ def _color(corners, edges, draw, geometry, look, mesa):  # type: ignore[no-untyp
         ux, vx = (a * ui + b * uj + c * uk) * scale, (a * vi + b * vj + c * vk) * scale
         a, b, c = (xk - xj) * wi, (xi - xk) * wj, (xj - xi) * wk
         uy, vy = (a * ui + b * uj + c * uk) * scale, (a * vi + b * vj + c * vk) * scale
-        red, green, blue, alpha = _sample(texels, levels, level_counts, mode, mesa, u, v, ux, vx, uy, vy)
-    factor = numbers[draw]
-    return red * factor[0], green * factor[1], blue * factor[2], alpha * factor[3]
+        red, green, blue, alpha = _sample(texels, levels, level_counts, modes, draw, mesa, u, v, ux, vx, uy, vy)
+    return red * numbers[draw, 0], green * numbers[draw, 1], blue * numbers[draw, 2], alpha * numbers[draw, 3]
 
 
-@njit(cache=True)
+@njit(**LEAF)
+def _composite(accumulator, row, col, red, green, blue, alpha):  # type: ignore[no-untyped-def]
+    """Source over what is there, in premultiplied floats; colour 0..255, alpha 0..1."""
+    keep, add = 1.0 - alpha, alpha / 255.0
+    accumulator[row, col, 0] = min(max(red, 0.0), 255.0) * add + keep * accumulator[row, col, 0]
+    accumulator[row, col, 1] = min(max(green, 0.0), 255.0) * add + keep * accumulator[row, col, 1]
+    accumulator[row, col, 2] = min(max(blue, 0.0), 255.0) * add + keep * accumulator[row, col, 2]
+    accumulator[row, col, 3] = alpha + keep * accumulator[row, col, 3]
+
+
+@njit(**KERNEL)
 def cover(first, last, geometry, look, rules, depth, shown, accumulator):  # type: ignore[no-untyped-def]
     """Draw triangles first..last−1 in order into (S, S) int32 `depth` and `shown` (triangle indices).
 
@@ -269,22 +282,22 @@ def cover(first, last, geometry, look, rules, depth, shown, accumulator):  # typ
     (factor, cutoff × 255), texels, levels, level_counts. rules: mesa filter?, last wins ties?, half side of the cube
     outside which fragments are dropped (0: never).
     """
-    faces, face_draw, screen, inverse_w, window_z, positions, _, _ = geometry
-    modes, numbers = look[0], look[1]
+    faces, face_draw, screen, inverse_w, window_z, positions, uv, colors = geometry
+    modes, numbers, texels, levels, level_counts = look
     mesa, ties_last, half_box = rules
     size, blending = depth.shape[0], accumulator.shape[0] > 0
     for triangle in range(first, last):
         corners = _corners(triangle, faces, screen)
         i, j, k, xi, yi, xj, yj, xk, yk, area = corners
         draw = face_draw[triangle]
-        mode = modes[draw]
-        if area == 0 or (area > 0 and mode[CULL] == CULL_BACK) or (area < 0 and mode[CULL] == CULL_FRONT):
+        cull = modes[draw, CULL]
+        if area == 0 or (area > 0 and cull == CULL_BACK) or (area < 0 and cull == CULL_FRONT):
             continue
         left, right = max(0, (min(xi, xj, xk) + 127) >> 8), min(size - 1, (max(xi, xj, xk) - 128) >> 8)
         top, bottom = max(0, (min(yi, yj, yk) + 127) >> 8), min(size - 1, (max(yi, yj, yk) - 128) >> 8)
         if left > right or top > bottom:
             continue
-        samples = blending or mode[TESTED] == 1
+        samples = blending or modes[draw, TESTED] == 1
         straddles = half_box > 0.0 and _reaches_outside(i, j, k, positions, half_box)
         bias_i, bias_j, bias_k = _edge_bias(xj, yj, xk, yk), _edge_bias(xk, yk, xi, yi), _edge_bias(xi, yi, xj, yj)
         step_i, step_j, step_k = (yj - yk) * 256, (yk - yi) * 256, (yi - yj) * 256
@@ -316,17 +329,15 @@ def cover(first, last, geometry, look, rules, depth, shown, accumulator):  # typ
                     if _is_outside(i, j, k, p, q, r, positions, half_box):
                         continue
                 if samples:
-                    red, green, blue, alpha = _color(corners, edges, draw, geometry, look, mesa)
+                    red, green, blue, alpha = _color(
+                        corners, edges, draw, inverse_w, uv, colors, modes, numbers, texels, levels, level_counts, mesa
+                    )
                     if alpha < numbers[draw, 4]:
                         continue
                     if blending:
                         alpha = min(max(alpha / 255.0, 0.0), 1.0)
-                        pixel, keep, add = accumulator[row, col], 1.0 - alpha, alpha / 255.0
-                        pixel[0] = min(max(red, 0.0), 255.0) * add + keep * pixel[0]
-                        pixel[1] = min(max(green, 0.0), 255.0) * add + keep * pixel[1]
-                        pixel[2] = min(max(blue, 0.0), 255.0) * add + keep * pixel[2]
-                        pixel[3] = alpha + keep * pixel[3]
-                        if mode[WRITES_DEPTH] == 1 and alpha > 0.0:
+                        _composite(accumulator, row, col, red, green, blue, alpha)
+                        if modes[draw, WRITES_DEPTH] == 1 and alpha > 0.0:
                             depth[row, col] = z
                         continue
                 depth[row, col] = z
@@ -336,19 +347,19 @@ def cover(first, last, geometry, look, rules, depth, shown, accumulator):  # typ
 # -- pixels -----------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@njit(**LEAF)
 def _byte(value):  # type: ignore[no-untyped-def]
     return np.uint8(min(max(value, 0.0), 255.0) + 0.5)
 
 
-@njit(cache=True)
+@njit(**KERNEL)
 def shade(shown, geometry, look, mesa, half_box, picture, accumulator):  # type: ignore[no-untyped-def]
     """Colour of every shown pixel, into a (S, S, 4) uint8 picture or, premultiplied, into a float32 accumulator.
 
     Points outside a cube of this half side get alpha 0 (half_box 0: none do).
     """
-    faces, face_draw, screen, inverse_w, _, positions, _, _ = geometry
-    modes = look[0]
+    faces, face_draw, screen, inverse_w, _, positions, uv, colors = geometry
+    modes, numbers, texels, levels, level_counts = look
     blending = accumulator.shape[0] > 0
     current = -1
     corners = _corners(0, faces, screen)
@@ -367,7 +378,9 @@ def shade(shown, geometry, look, mesa, half_box, picture, accumulator):  # type:
             i, j, k, xi, yi, xj, yj, xk, yk, _ = corners
             x, y = col * 256 + 128, row * 256 + 128
             edges = (_edge(xj, yj, xk, yk, x, y), _edge(xk, yk, xi, yi, x, y), _edge(xi, yi, xj, yj, x, y))
-            red, green, blue, alpha = _color(corners, edges, draw, geometry, look, mesa)
+            red, green, blue, alpha = _color(
+                corners, edges, draw, inverse_w, uv, colors, modes, numbers, texels, levels, level_counts, mesa
+            )
             if modes[draw, KEEPS_ALPHA] == 0:
                 alpha = 255.0
             if straddles:
@@ -375,17 +388,16 @@ def shade(shown, geometry, look, mesa, half_box, picture, accumulator):  # type:
                 if _is_outside(i, j, k, p, q, r, positions, half_box):
                     alpha = 0.0
             if blending:
-                pixel = accumulator[row, col]
-                pixel[0] = min(max(red, 0.0), 255.0) / 255.0
-                pixel[1] = min(max(green, 0.0), 255.0) / 255.0
-                pixel[2] = min(max(blue, 0.0), 255.0) / 255.0
-                pixel[3] = 1.0
+                accumulator[row, col, 0] = min(max(red, 0.0), 255.0) / 255.0
+                accumulator[row, col, 1] = min(max(green, 0.0), 255.0) / 255.0
+                accumulator[row, col, 2] = min(max(blue, 0.0), 255.0) / 255.0
+                accumulator[row, col, 3] = 1.0
             else:
-                out = picture[row, col]
-                out[0], out[1], out[2], out[3] = _byte(red), _byte(green), _byte(blue), _byte(alpha)
+                picture[row, col, 0], picture[row, col, 1] = _byte(red), _byte(green)
+                picture[row, col, 2], picture[row, col, 3] = _byte(blue), _byte(alpha)
 
 
-@njit(cache=True)
+@njit(**KERNEL)
 def interpolate(shown, geometry, values, result):  # type: ignore[no-untyped-def]
     """(V, C) vertex values at every shown pixel, perspective-correct, into (S, S, C) float32."""
     faces, _, screen, inverse_w, _, _, _, _ = geometry

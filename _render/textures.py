@@ -69,7 +69,7 @@ def pack(images: Sequence[NDArray[np.uint8]]) -> TexelStore:
     return TexelStore(texels, levels, level_counts, least)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _half(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = pixels.shape[0], pixels.shape[1]
     new_height, new_width = max(1, height // 2), max(1, width // 2)

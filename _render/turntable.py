@@ -106,9 +106,12 @@ def _check_frames(frames: Sequence[NDArray[np.uint8]]) -> None:
 
 
 def _common_palette(frames: Sequence[NDArray[np.uint8]]) -> Image.Image:
-    """256 colours for all frames, so that what does not move does not flicker."""
-    chosen = [frames[index] for index in range(0, len(frames), max(1, len(frames) // PALETTE_FRAMES))]
-    return Image.fromarray(np.concatenate(chosen)).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    """256 colours for all frames, so that what does not move does not flicker; one is exactly the corner's."""
+    chosen = np.concatenate([frames[index] for index in range(0, len(frames), max(1, len(frames) // PALETTE_FRAMES))])
+    palette = Image.fromarray(chosen).quantize(255, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    colours = (palette.getpalette() or [])[: 3 * 255]
+    palette.putpalette(colours + frames[0][0, 0].tolist())
+    return palette
 
 
 PALETTE_FRAMES = 8
