@@ -47,7 +47,9 @@ class Agreement:
     @property
     def passes(self) -> bool:
         """The thresholds of spec/renderer.md §10."""
-        return self.silhouette_iou >= 0.995 and self.colour >= (0.99 if self.is_position else 0.98) and self.alpha >= 0.98
+        return (
+            self.silhouette_iou >= 0.995 and self.colour >= (0.99 if self.is_position else 0.98) and self.alpha >= 0.98
+        )
 
 
 def recorded_folders() -> list:
