@@ -97,7 +97,7 @@ class GenerateOptions:
         limit: only the first so many items; 0 takes all. A later run with more goes on.
         shard: which of these items.
         workers: processes; 1 works in this one.
-        existing: a run that is there already: go on, delete it first, refuse it, or require it.
+        existing: a run in `out` goes on, or is deleted first; with ``require`` none is started anew.
         retry_failed: try again what failed before.
     """
 
@@ -109,7 +109,7 @@ class GenerateOptions:
     limit: int = 0
     shard: Shard = field(default_factory=Shard)
     workers: int = 1
-    existing: Literal["resume", "overwrite", "refuse", "require"] = "resume"
+    existing: Literal["resume", "overwrite", "require"] = "resume"
     retry_failed: bool = False
 
 
@@ -203,7 +203,7 @@ def _open_run(
     run: RunFolder,
     record_of: Callable[[Sequence[ItemId]], RunRecord],
     planned: Sequence[ItemId],
-    existing: Literal["resume", "overwrite", "refuse", "require"],
+    existing: Literal["resume", "overwrite", "require"],
 ) -> RunRecord:
     """Make the folder, or check that this run may go on in it; writes the record and returns it."""
     record = record_of(planned)
@@ -212,21 +212,22 @@ def _open_run(
             raise InputError(
                 f"Expected a run to go on with in {run.path}, found none.", next_step="Leave out --resume."
             )
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+        if run.path.exists() and not _is_unused_folder(run.path):
             raise InputError(
                 f"Expected a new or empty folder or a run in {run.path}, found something else.",
                 next_step="Choose another --out.",
             )
-    elif existing == "refuse":
-        raise InputError(
-            f"Expected no run in {run.path}, found one.", next_step="Add --resume, or choose another --out."
-        )
     elif existing == "overwrite":
         _delete_run(run)
     else:
         record = _joined(run, record_of, record)
     record.write(run.record)
     return record
+
+
+def _is_unused_folder(path: Path) -> bool:
+    """Whether a folder holds nothing, or only what a killed start left."""
+    return path.is_dir() and all(entry.name.startswith(atomic.TEMPORARY_PREFIX) for entry in path.iterdir())
 
 
 def _joined(run: RunFolder, record_of: Callable[[Sequence[ItemId]], RunRecord], wanted: RunRecord) -> RunRecord:
@@ -260,11 +261,11 @@ def _differing_fields(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> li
 
 
 def _delete_run(run: RunFolder) -> None:
-    """Delete what a run consists of, and nothing else that lies in its folder."""
+    """Delete what a run consists of, but its record, which is replaced, and nothing else that lies in its folder."""
     for folder in (run.path / "items", run.report.parent):
         shutil.rmtree(folder, ignore_errors=True)
     files = [run.journal, run.measured, run.scores, run.path / "verify.json", *map(run.table, TABLE_FORMATS)]
-    for path in [*files, run.record]:
+    for path in files:
         path.unlink(missing_ok=True)
 
 

@@ -1,8 +1,8 @@
 """Silhouette inflation: the portrait's outline swells to a head's proportions, its colours in front and behind.
 
 The swelling is the square root of the solution u of Poisson's equation −∇²u = 4 on the silhouette with u = 0 on its
-outline: a disc becomes a half ball, a strip a half elliptic cylinder. Where the picture's border cuts the silhouette,
-u is free, so the body goes on. The depth is then limited by the profile of a character seen from the side, whose chin,
+outline: a disc becomes a half ball, a strip a half elliptic cylinder. Where the picture's sides or lower border cut the
+silhouette, u is free, so the body goes on. The depth is then limited by the profile of a character seen from the side, whose chin,
 neck and chest are known to lie at the same heights in every aligned portrait.
 """
 
@@ -46,6 +46,8 @@ _LOWEST_OF_HEAD = -0.03
 """Above this y everything belongs to the head or its hair, metres."""
 _STANDARD_SWELLING = 0.13
 """Largest swelling of a silhouette above `_LOWEST_OF_HEAD` for which the profile is right, metres."""
+_LARGEST_SIZE = 2.0
+"""The profile is never enlarged more than this, which keeps the surface inside the cube."""
 _SHARPNESS = 4.0
 """How abruptly the profile limits the swelling: exponent of the soft minimum."""
 _RIM = 0.004
@@ -133,7 +135,7 @@ def body_of_sheet(sheet: Sheet) -> Body:
 def _inner_vertices(sheet: Sheet) -> NDArray[np.int64]:
     """(V,) for vertices nearer to the outline than `_INSET` the next vertex that is not; itself where none is near."""
     rim = sheet.pixels[np.unique(sheet.rim)]
-    distance, _ = scipy.spatial.cKDTree(rim[_to_border(rim) >= _ON_BORDER]).query(sheet.pixels)
+    distance, _ = scipy.spatial.cKDTree(rim[_to_cut(rim) >= _ON_BORDER]).query(sheet.pixels)
     deep = np.flatnonzero(distance >= _INSET)
     inner = np.arange(len(sheet.pixels))
     shallow = np.flatnonzero(distance < _INSET)
@@ -144,9 +146,10 @@ def _inner_vertices(sheet: Sheet) -> NDArray[np.int64]:
     return inner
 
 
-def _to_border(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(V,) distance from the picture's border, pixels."""
-    return np.minimum(pixels, IMAGE_SIZE - pixels).min(axis=1)
+def _to_cut(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(V,) distance from the picture's nearest border other than the upper one, pixels."""
+    rows, cols = pixels.T
+    return np.minimum(IMAGE_SIZE - rows, np.minimum(cols, IMAGE_SIZE - cols))
 
 
 def _blurred_within(colors: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -159,11 +162,14 @@ def _blurred_within(colors: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDAr
 
 
 def swelling(sheet: Sheet) -> NDArray[np.float64]:
-    """(V,) metres: √u with −∇²u = 4 on the sheet; 0 on the outline, free where the picture's border cuts it."""
+    """(V,) metres: √u with −∇²u = 4 on the sheet; 0 on the outline, free where the picture cuts it, but at the top.
+
+    Every silhouette has some outline that is not on the other three borders, so the solution is unique.
+    """
     stiffness, load = _finite_elements(sheet)
     free = np.ones(len(load), np.bool_)
     free[sheet.rim] = False
-    free |= _to_border(sheet.pixels) < _ON_BORDER
+    free |= _to_cut(sheet.pixels) < _ON_BORDER
     solution = np.zeros(len(load))
     solution[free] = scipy.sparse.linalg.spsolve(stiffness[free][:, free].tocsc(), 4 * load[free])
     return np.sqrt(np.maximum(solution, 0))
@@ -196,7 +202,7 @@ def _finite_elements(sheet: Sheet) -> tuple[scipy.sparse.csr_matrix, NDArray[np.
 def limited(swelling_m: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How far front and back reach, (V,) metres each: the swelling, softly limited by the profile at height y."""
     head = swelling_m[y > _LOWEST_OF_HEAD]
-    size = 0.5 + 0.5 * head.max() / _STANDARD_SWELLING if len(head) else 1.0
+    size = min(0.5 + 0.5 * head.max() / _STANDARD_SWELLING, _LARGEST_SIZE) if len(head) else 1.0
     reach = []
     for column in (1, 2):
         limit = size * np.interp(-y, -_PROFILE[:, 0], _PROFILE[:, column])
