@@ -1,9 +1,9 @@
 """Silhouette inflation: the portrait's outline swells to a head's proportions, its colours in front and behind.
 
 The swelling is the square root of the solution u of Poisson's equation −∇²u = 4 on the silhouette with u = 0 on its
-outline: a disc becomes a half ball, a strip a half elliptic cylinder. Where the picture's sides or lower border cut the
-silhouette, u is free, so the body goes on. The depth is then limited by the profile of a character seen from the side, whose chin,
-neck and chest are known to lie at the same heights in every aligned portrait.
+outline: a disc becomes a half ball, a strip a half elliptic cylinder. Where the picture's sides or lower border cut
+the silhouette, u is free, so the body goes on. The depth is then limited by the profile of a character seen from the
+side, whose chin, neck and chest are known to lie at the same heights in every aligned portrait.
 """
 
 from __future__ import annotations
