@@ -54,7 +54,7 @@ def characters_below(folder: Path, leave_out: Path | None = None) -> tuple[list[
 
     Args:
         folder: the folder given.
-        leave_out: a folder below it that is not searched: the dataset that is being written.
+        leave_out: a folder below it that is not searched: copies in the dataset that is being written.
 
     Raises:
         InputError: the folder does not exist.

@@ -164,7 +164,7 @@ def _plan(config: PrepareConfig) -> _Plan:
     if renderset == OWN:
         reads_itself = dataset is not None and dataset.root.resolve() == out.resolve()
         folder = out / "raw" / OWN if reads_itself else config.source
-        characters, problems = characters_below(folder, leave_out=None if reads_itself else out)
+        characters, problems = characters_below(folder, leave_out=None if reads_itself else out / "raw")
     elif dataset is None:
         raise InputError(
             f"Expected a dataset with a list and raw characters of {renderset} in {config.source}, found none.",

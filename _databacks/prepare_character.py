@@ -125,11 +125,16 @@ def prepare_character(
     views: dict[str, list[str]] = {}
     for kind, names in settings.wanted.items():
         views[kind] = list(views_of_kind(kind, task.item.idx) if names is None else names)
+    front: NDArray[np.uint8] | None = None
     for picture in draw_kinds(scene, settings.wanted, task.item.idx):
+        if (picture.kind, picture.view) == ("ortho", "front"):
+            front = picture.pixels
         files.write_picture(_name(settings, picture.kind, task.item, picture.view), picture.pixels)
     region: list[list[float]] = []
     if settings.renderset == OWN:
-        region = region_of_head(draw_kind(scene, "ortho", ORTHO["front"]), mesh.neck_height).to_corners()
+        if front is None:
+            front = draw_kind(scene, "ortho", ORTHO["front"])
+        region = region_of_head(front, mesh.neck_height).to_corners()
         portrait = draw_illustration(scene, ORTHO["front"], settings.portrait_style)
         files.write_picture(_name(settings, PORTRAIT_KIND, task.item, "front"), portrait)
         views[PORTRAIT_KIND] = ["front"]

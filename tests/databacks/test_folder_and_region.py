@@ -42,9 +42,9 @@ def test_the_second_file_of_a_name_is_skipped_with_the_first_one_named(tmp_path)
     assert "one/set/a.vrm" in problem.reason
 
 
-def test_the_dataset_that_is_written_is_not_read(tmp_path):
-    touch(tmp_path, "a.vrm", "out/raw/own/own/a.vrm")
-    assert names(tmp_path, leave_out=tmp_path / "out") == ["own/a"]
+def test_copies_in_the_dataset_that_is_written_are_not_read(tmp_path):
+    touch(tmp_path, "a.vrm", "out/raw/own/own/b.vrm", "out/source/c.vrm")
+    assert names(tmp_path, leave_out=tmp_path / "out/raw") == ["own/a", "source/c"]
 
 
 def test_names_that_no_list_can_hold_are_skipped_with_a_sentence(tmp_path):

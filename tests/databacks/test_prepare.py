@@ -196,6 +196,14 @@ def test_a_prepared_dataset_can_be_drawn_in_other_kinds_from_its_own_copies(sour
     assert (tmp_path / "out/raw/own/own/a.vrm").read_bytes() == tiny_character()
 
 
+@pytest.mark.parametrize(("folder", "dataset"), [("in", "in/out"), ("out/source", "out")])
+def test_source_and_dataset_may_lie_in_one_another(tmp_path, folder, dataset):
+    write_tiny(tmp_path / folder / "a.vrm")
+    for drawn in (1, 0):
+        result = run(tmp_path / folder, tmp_path / dataset)
+        assert (result.total, result.drawn) == (1, drawn)
+
+
 # -- what goes wrong
 
 
