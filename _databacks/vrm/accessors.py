@@ -193,8 +193,8 @@ def _read_view(entry: JsonValue, buffers: list[memoryview]) -> BufferView:
         raise entry.error(
             f"a range inside the {len(buffer)} bytes of its buffer", f"byteOffset {offset} + byteLength {length}"
         )
-    stride = entry.get("byteStride")
-    return BufferView(entry.place, buffer[offset : offset + length], None if stride is None else stride.integer(1, 252))
+    stride = optional_integer(entry, "byteStride", 0, maximum=252)  # old exporters write 0 for tight packing
+    return BufferView(entry.place, buffer[offset : offset + length], stride or None)
 
 
 def _read_accessor(entry: JsonValue, views: tuple[BufferView, ...]) -> Accessor:

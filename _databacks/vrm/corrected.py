@@ -37,12 +37,15 @@ class _Pose:
     below_head: frozenset[int]
 
 
-def corrected_head_mesh(document: Document, *, fit: bool, head_position: tuple[float, float, float] | None) -> HeadMesh:
+def corrected_head_mesh(
+    document: Document, *, fit: bool, head_position: tuple[float, float, float] | None, with_looks: bool = True
+) -> HeadMesh:
     """The character in `head_model`.
 
     Args:
         fit: shrink a head that is larger than the working cube into it.
         head_position: (x, y, z) of the head joint in `model`, for files without a head bone.
+        with_looks: read materials and decode their images; without, every part is plain white.
 
     Raises:
         FormatError: there is no head, or the data of something drawn are damaged.
@@ -55,11 +58,12 @@ def corrected_head_mesh(document: Document, *, fit: bool, head_position: tuple[f
     neck_y = rest[bones["neck"]][1, 3] if "neck" in bones else head_joint[1] - _NECK_BELOW_HEAD
     world, angles = _arms_down(document, rest)
     below_head = scenes.descendants(bones["head"]) if "head" in bones else set()
-    parts = _Parts(document, _Pose(world, frozenset(below_head)), origin, notes).read()
+    parts = _Parts(document, _Pose(world, frozenset(below_head)), origin, notes).read(with_looks)
     scale = _fit_scale(parts) if fit else 1.0
     if scale != 1.0:
         parts = [replace(part, positions=(part.positions * scale).astype(np.float32)) for part in parts]
-    notes += _unused_image_notes(document)
+    if with_looks:
+        notes += _unused_image_notes(document)
     if not parts:
         notes.append("scenes: there is nothing to draw.")
     return HeadMesh(
@@ -144,7 +148,7 @@ class _Parts:
         self.coordinates: dict[tuple[int | None, UvTransform | None], NDArray[np.float32] | None] = {}
         self.joints: dict[int, tuple[NDArray[np.float64], NDArray[np.bool_]]] = {}
 
-    def read(self) -> list[Part]:
+    def read(self, with_looks: bool) -> list[Part]:
         """All parts in draw order."""
         scenes = self.document.scenes
         parts = []
@@ -152,12 +156,12 @@ class _Parts:
             node = scenes.nodes[index]
             for primitive in self.document.meshes[node.mesh] if node.mesh is not None else ():
                 if "POSITION" in primitive.attributes:
-                    part = self._part(index, node, primitive)
-                    if part is not None:
+                    part = self._part(index, node, primitive, with_looks)
+                    if part is not None and len(part.faces):
                         parts.append(part)
         return parts
 
-    def _part(self, index: int, node: Node, primitive: Primitive) -> Part | None:
+    def _part(self, index: int, node: Node, primitive: Primitive, with_looks: bool) -> Part | None:
         accessors = self.document.accessors
         self.budget.draw(primitive, accessors)
         skinned = node.skin is not None and "JOINTS_0" in primitive.attributes
@@ -171,7 +175,7 @@ class _Parts:
             posed = replace(posed, on_head=index in self.pose.below_head)
             if np.linalg.det(matrix[:3, :3]) < 0:
                 faces = faces[:, [0, 2, 1]]
-        source = None if primitive.material is None else self.document.materials[primitive.material]
+        source = self.document.materials[primitive.material] if with_looks and primitive.material is not None else None
         material = self._material(primitive.material, source)
         uv = self._coordinates(primitive, source)
         if uv is None and material.texture is not None:

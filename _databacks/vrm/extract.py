@@ -68,11 +68,13 @@ def read_head_mesh(
         FormatError: the file is damaged, or something that the shading needs is not in it.
         InputError: the file cannot be read, or an argument is wrong.
     """
+    if shading not in ("paper", "corrected"):
+        raise InputError(f"Expected the shading paper or corrected, found {shading!r}.")
     if shading == "paper" and fit:
         raise InputError("Expected fit with corrected shading, found it with paper, which never scales.")
-    for number in (paper_pose, *(head_position or ())):
-        if not math.isfinite(number):
-            raise InputError(f"Expected a finite pose angle and head position, found {number}.")
+    if not math.isfinite(paper_pose):
+        raise InputError(f"Expected a finite angle of the arms, found {paper_pose}.")
+    _check_point(head_position)
     document = read_document(Path(path))
     with naming(document.path):
         if shading == "paper":
@@ -81,27 +83,35 @@ def read_head_mesh(
 
 
 def read_true_surface(
-    path: Path, *, pose: Literal["bind", "rendered"], head_position: Point | None = None
+    path: Path, *, pose: Literal["bind", "rendered"], fit: bool = False, head_position: Point | None = None
 ) -> TrueSurface:
     """Read the surface that predictions are measured against.
 
     Args:
         path: a .vrm, .glb or .gltf file.
         pose: ``bind``: all primitives in file order, unposed, no nodes (VRM 0.x only, as the original's);
-            ``rendered``: the surface that ``corrected`` draws.
-        head_position: as for `read_head_mesh`; used by ``rendered``.
+            ``rendered``: the surface that ``corrected`` draws, read without its images.
+        fit, head_position: as for `read_head_mesh`; used by ``rendered``.
 
     Raises:
         FormatError, InputError: as for `read_head_mesh`.
     """
-    if pose == "rendered":
-        mesh = read_head_mesh(path, shading="corrected", head_position=head_position).surface()
-        return TrueSurface(mesh.verts.astype(np.float32), mesh.faces.astype(np.int64), np.zeros(3))
+    if pose not in ("bind", "rendered"):
+        raise InputError(f"Expected the pose bind or rendered, found {pose!r}.")
+    _check_point(head_position)
     document = read_document(Path(path))
     with naming(document.path):
+        if pose == "rendered":
+            drawn = corrected_head_mesh(document, fit=fit, head_position=head_position, with_looks=False).surface()
+            return TrueSurface(drawn.verts.astype(np.float32), drawn.faces.astype(np.int64), np.zeros(3))
         origin = paper_loc_origin(document)
         verts, faces = bind_surface(document)
     return TrueSurface(verts, faces, origin)
+
+
+def _check_point(head_position: Point | None) -> None:
+    if head_position is not None and not (len(head_position) == 3 and all(map(math.isfinite, head_position))):
+        raise InputError(f"Expected three finite numbers as the position of the head, found {head_position}.")
 
 
 def read_attribution(path: Path) -> Mapping[str, str]:

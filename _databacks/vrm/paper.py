@@ -183,16 +183,16 @@ def _parts(
             assert faces is not None, "non-triangles have been refused"
             if vertices.drawable is not None:
                 notes.append(f"{primitive.place}.attributes.WEIGHTS_0: triangles without any weight vanish.")
-            parts.append(
-                make_part(
-                    primitive.place,
-                    posed=vertices,
-                    faces=faces,
-                    uv=coordinates[channel],
-                    matrix=translation(-origin) @ world[node_index],
-                    material=materials[source.place],
-                )
+            part = make_part(
+                primitive.place,
+                posed=vertices,
+                faces=faces,
+                uv=coordinates[channel],
+                matrix=translation(-origin) @ world[node_index],
+                material=materials[source.place],
             )
+            if len(part.faces):
+                parts.append(part)
     if not parts:
         notes.append("scenes[0]: there is nothing to draw.")
     return parts

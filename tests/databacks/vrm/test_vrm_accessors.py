@@ -54,6 +54,12 @@ def test_a_stride_skips_what_lies_between(tmp_path: Path) -> None:
     assert letters(store.raw(0)) == ["ab", "cd", "ef"]
 
 
+def test_a_stride_of_zero_means_tight_rows(tmp_path: Path) -> None:
+    accessor = {"bufferView": 0, "componentType": UBYTE, "type": "VEC2", "count": 2}
+    store = accessors_of(tmp_path, b"abcd", [accessor], [{"byteLength": 4, "byteStride": 0}])
+    assert letters(store.raw(0)) == ["ab", "cd"]
+
+
 def test_the_last_row_needs_no_full_stride(tmp_path: Path) -> None:
     accessor = {"bufferView": 0, "componentType": UBYTE, "type": "VEC3", "count": 2}
     store = accessors_of(tmp_path, b"abc-----def", [accessor], [{"byteLength": 11, "byteStride": 8}])

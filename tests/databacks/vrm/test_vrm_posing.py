@@ -136,7 +136,7 @@ def test_vertices_without_weight_follow_their_first_joint_or_vanish(tmp_path: Pa
     mesh = read(tmp_path, builder)
     np.testing.assert_allclose(positions(mesh)[0], [-0.15 - 0.1 * COS, 1.3 - 0.1 * SIN, 0], atol=1e-6)
     assert "vertices without weight" in mesh.notes[0]
-    assert read(tmp_path, builder, "paper").triangle_count == 0
+    assert read(tmp_path, builder, "paper").parts == ()
 
 
 def test_a_joint_beyond_the_skin_counts_only_where_it_pulls(tmp_path: Path) -> None:
@@ -322,6 +322,14 @@ def test_the_rendered_surface_is_the_drawn_one(tmp_path: Path) -> None:
     np.testing.assert_array_equal(surface.faces, drawn.faces)
 
 
+def test_the_rendered_surface_is_scaled_with_the_picture_and_needs_no_images(tmp_path: Path) -> None:
+    tall = np.array([[-0.1, 1.6, 0], [0.1, 1.6, 0], [0, 2.1, 0]], np.float32)
+    builder = character(positions=tall)
+    builder.gltf["images"][0] = {"uri": "absent.png"}
+    surface = read_true_surface(write(tmp_path, builder), pose="rendered", fit=True)
+    np.testing.assert_allclose(surface.verts, (tall - ORIGIN) * 0.68, atol=1e-6)
+
+
 @pytest.mark.parametrize("change", ["mode", "indices"])
 def test_the_bind_surface_refuses_what_the_evaluation_refuses(tmp_path: Path, change: str) -> None:
     builder = character()
@@ -332,3 +340,11 @@ def test_the_bind_surface_refuses_what_the_evaluation_refuses(tmp_path: Path, ch
         del primitive["indices"]
     with pytest.raises(FormatError, match=rf"primitives\[0\]\.{change}"):
         read_true_surface(write(tmp_path, builder), pose="bind")
+
+
+def test_wrong_words_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, character())
+    with pytest.raises(InputError, match="paper or corrected, found 'Paper'"):
+        read_head_mesh(path, shading="Paper")
+    with pytest.raises(InputError, match="bind or rendered, found 'rest'"):
+        read_true_surface(path, pose="rest")
