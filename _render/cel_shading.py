@@ -20,11 +20,13 @@ WARM_TINT = np.array([0.90, 0.70, 0.72], np.float32)
 SHADOW_SPREAD = 1.5
 """Standard deviation of the softening of cast shadows, pixels of the finished picture."""
 CAST_STEPS = 28
-FIRST_STEP = 0.003
+FIRST_STEP = 0.004
 """Nearest caster that throws a shadow, metres along the light."""
 FAR = 10.0
 """Depth of the background, metres: beyond every surface."""
-OWN_SURFACE = 0.004
+THINNEST_CASTER, THICKNESS_PER_DISTANCE = 0.008, 0.5
+"""How far behind its surface a caster still stops the light: metres, and share of its distance. Hair is hollow."""
+OWN_SURFACE = 0.002
 """A caster stands at least this much before the ray of light, metres: else a surface would shade itself."""
 
 
@@ -87,13 +89,13 @@ def _not_shadowed(
     """1 where a walk from each pixel towards the light meets nothing that is drawn, softened at the edges."""
     depth = np.where(np.isfinite(buffers.depth), buffers.depth, np.float32(FAR)).astype(np.float32)
     reach = max(style.cast_shadow_reach, FIRST_STEP)
-    steps = np.geomspace(FIRST_STEP, reach, CAST_STEPS)
+    steps = np.linspace(FIRST_STEP, reach, CAST_STEPS)
     shadow = np.zeros(depth.shape, bool)
-    for step, before in zip(steps, np.concatenate([[0.0], steps])):
+    for step in steps:
         right, up = (round(float(part * step / metres_per_pixel)) for part in light[:2])
         caster = _shifted(depth, -up, right)
         gap = depth - np.float32(light[2] * step) - caster
-        thickness = OWN_SURFACE + 3 * (step - before) + 0.4 * step
+        thickness = THINNEST_CASTER + THICKNESS_PER_DISTANCE * step
         shadow |= (gap > OWN_SURFACE) & (gap < thickness)
     spread = SHADOW_SPREAD * pixels_per_output
     soft = ndimage.gaussian_filter(shadow.astype(np.float32), spread, truncate=2.5)

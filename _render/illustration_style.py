@@ -26,7 +26,7 @@ class IllustrationStyle:
     """Opacity of full ink, 0..1."""
     ink_darkness: float = 0.62
     """How much darker than the colour below it the ink is: 0 is that colour, 1 black."""
-    depth_jump: float = 0.006
+    depth_jump: float = 0.004
     """Neighbouring surfaces farther apart than this in depth get a line between them, metres."""
     crease_angle: float = 65.0
     """Facets that meet at more than this angle get a line, degrees."""

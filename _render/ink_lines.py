@@ -137,27 +137,36 @@ CUT_MARGIN = 0.003
 
 
 def _creases(buffers: GeometryBuffers, angle: float) -> NDArray[np.float32]:
-    """Marks where two facets without a jump between them meet at a large angle."""
-    position = np.ascontiguousarray(np.moveaxis(buffers.position, -1, 0))
+    """Marks where two facets without a jump between them meet at a large angle; slivers between facets are passed."""
+    facet = _facet_normals(np.ascontiguousarray(np.moveaxis(buffers.position, -1, 0)))
+    marks = np.zeros(buffers.part.shape, np.float32)
+    shown = buffers.part >= 0
+    bent, straight = np.float32(np.cos(np.radians(angle))), np.float32(np.cos(np.radians(FLAT_ANGLE)))
+    known = (facet * facet).sum(axis=0) > 0
+    for axis in (0, 1):
+        turn = (_neighbour(facet, axis + 1, -1) * _neighbour(facet, axis + 1, 1)).sum(axis=0)
+        along = (facet * _neighbour(facet, axis + 1, 1)).sum(axis=0)
+        flat = (_neighbour(along, axis, -2) > straight) & (_neighbour(along, axis, 1) > straight)
+        close = shown & known & _neighbour(known, axis, -1) & _neighbour(known, axis, 1)
+        marks[close & flat & (turn < bent)] = 1
+    return marks
+
+
+def _facet_normals(position: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(3, H, W) unit normals of the plane through each pixel's point and those right of and below it; 0 at jumps."""
     x1, y1, z1 = _neighbour(position, 2, 1) - position
     x2, y2, z2 = _neighbour(position, 1, 1) - position
     facet = np.stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2])
     square = (facet * facet).sum(axis=0)
-    least = np.float32(np.cos(np.radians(angle)))
-    marks = np.zeros(buffers.part.shape, np.float32)
-    shown = buffers.part >= 0
-    for axis in (0, 1):
-        span = _neighbour(position, axis + 1, 2) - position
-        close = shown & _neighbour(shown, axis, 1) & _neighbour(shown, axis, 2)
-        close &= (span * span).sum(axis=0) < np.float32(CREASE_SPAN**2)
-        lengths = np.sqrt(square * _neighbour(square, axis, 2))
-        product = (facet * _neighbour(facet, axis + 1, 2)).sum(axis=0)
-        marks[close & (lengths > 0) & (product < least * lengths)] = 1
-    return marks
+    longest = np.maximum(x1 * x1 + y1 * y1 + z1 * z1, x2 * x2 + y2 * y2 + z2 * z2)
+    is_facet = (longest < np.float32(CREASE_SPAN**2)) & (square > 0)
+    return facet * np.divide(1, np.sqrt(square), out=np.zeros_like(square), where=is_facet)
 
 
+FLAT_ANGLE = 25.0
+"""Normals of neighbouring pixels of one facet differ by less than this, degrees."""
 CREASE_SPAN = 0.004
-"""Two pixels of one surface are not farther apart than this, metres."""
+"""Pixels of one surface are not farther apart than this, metres: beyond it there is a jump of depth."""
 
 
 def _texture_edges(

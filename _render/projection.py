@@ -56,4 +56,5 @@ def _divide(v, x, y, z, w, scale, screen, inverse_w, window_z):  # type: ignore[
 def clip_coordinates(positions: NDArray[np.float32], clip_from_head: NDArray[np.float64]) -> NDArray[np.float64]:
     """(V, 4) clip coordinates of (V, 3) points, summed in the order of `project`."""
     x, y, z = (positions[:, axis : axis + 1].astype(np.float64) for axis in range(3))
-    return x * clip_from_head[:, 0] + y * clip_from_head[:, 1] + z * clip_from_head[:, 2] + clip_from_head[:, 3]
+    with np.errstate(invalid="ignore"):  # positions that are no numbers give none; clipping leaves them out
+        return x * clip_from_head[:, 0] + y * clip_from_head[:, 1] + z * clip_from_head[:, 2] + clip_from_head[:, 3]

@@ -77,7 +77,7 @@ def turntable_bytes(frames: Sequence[NDArray[np.uint8]], suffix: str = ".webp", 
         )
         return stream.getvalue()
     palette = _common_palette(frames)
-    mapped = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    mapped = [_with_palette(image, palette) for image in images]
     mapped[0].save(stream, "GIF", save_all=True, append_images=mapped[1:], duration=milliseconds, loop=0, disposal=1)
     return stream.getvalue()
 
@@ -106,12 +106,23 @@ def _check_frames(frames: Sequence[NDArray[np.uint8]]) -> None:
 
 
 def _common_palette(frames: Sequence[NDArray[np.uint8]]) -> Image.Image:
-    """256 colours for all frames, so that what does not move does not flicker; one is exactly the corner's."""
+    """256 colours for all frames, so that what does not move does not flicker; the last is the background's."""
     chosen = np.concatenate([frames[index] for index in range(0, len(frames), max(1, len(frames) // PALETTE_FRAMES))])
     palette = Image.fromarray(chosen).quantize(255, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     colours = (palette.getpalette() or [])[: 3 * 255]
-    palette.putpalette(colours + frames[0][0, 0].tolist())
+    palette.putpalette(colours + [0] * (3 * 255 - len(colours)) + frames[0][0, 0].tolist())
     return palette
+
+
+def _with_palette(image: Image.Image, palette: Image.Image) -> Image.Image:
+    """The image in colours of the palette; Pillow looks near ones up coarsely, so the background is set exactly."""
+    mapped = image.quantize(palette=palette, dither=Image.Dither.NONE)
+    indices = np.array(mapped)
+    background = (palette.getpalette() or [])[-3:]
+    indices[(np.asarray(image) == np.array(background, np.uint8)).all(axis=-1)] = 255
+    result = Image.fromarray(indices, "P")
+    result.putpalette(palette.getpalette() or [])
+    return result
 
 
 PALETTE_FRAMES = 8
