@@ -261,7 +261,7 @@ def _find_named(file_name: str, sha256: str) -> Path | None:
             if digest != sha256:
                 raise InputError(
                     f"Expected SHA-256 {sha256} of the weights {path}, found {digest}.",
-                    next_step="Replace or remove that file.",
+                    next_step="Replace or remove that file",
                 )
             return path
     return None

@@ -40,8 +40,13 @@ def ssim(predicted: NDArray, target: NDArray) -> float:
             f"Expected two pictures (H, W, C) of one shape, at least {WINDOW} pixels wide and high, "
             f"found {predicted.shape} and {target.shape}."
         )
-    x = np.ascontiguousarray(np.moveaxis(predicted, 2, 0), np.float64)
-    y = np.ascontiguousarray(np.moveaxis(target, 2, 0), np.float64)
+    # One channel at a time: its few arrays stay in the cache.
+    channels = zip(np.moveaxis(predicted, 2, 0), np.moveaxis(target, 2, 0))
+    return float(np.mean([_channel_ssim(x.astype(np.float64), y.astype(np.float64)) for x, y in channels]))
+
+
+def _channel_ssim(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Mean similarity of one (H, W) channel."""
     mean_x, mean_y = _window_mean(x), _window_mean(y)
     unbiased = WINDOW**2 / (WINDOW**2 - 1)
     squares = mean_x * mean_x + mean_y * mean_y
@@ -52,7 +57,7 @@ def ssim(predicted: NDArray, target: NDArray) -> float:
     return float(similarity.mean())
 
 
-def _window_mean(channels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(C, H, W) → (C, H − 2, W − 2) means of full 3×3 windows."""
-    rows = channels[:, :-2] + channels[:, 1:-1] + channels[:, 2:]
-    return (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / WINDOW**2
+def _window_mean(channel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(H, W) → (H − 2, W − 2) means of full 3×3 windows."""
+    rows = channel[:-2] + channel[1:-1] + channel[2:]
+    return (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / WINDOW**2

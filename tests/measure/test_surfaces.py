@@ -25,7 +25,7 @@ from _measure.true_surface import (
     winding_numbers,
     without_inner_surfaces,
 )
-from tests.measure.small_benchmark import HEAD, REGION, make_benchmark, sphere
+from tests.measure.small_benchmark import HEAD, RADIUS, REGION, make_benchmark, sphere
 
 EMPTY = Mesh(np.zeros((3, 3)), np.zeros((0, 3), np.int64))
 SQUARE = Mesh(np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], float), np.array([[0, 1, 2], [0, 2, 3]]))
@@ -220,7 +220,7 @@ def test_paper_mirrors_the_region_on_the_truth(mirrored: bool, x_of_kept: float)
 def test_compared_surface_of_a_character_file_is_in_head_world(tmp_path) -> None:
     truth = next(iter(make_benchmark(tmp_path, 1).truths.values()))
     surface = compared_true_surface(truth, CORRECTED)
-    np.testing.assert_allclose(np.linalg.norm(surface.verts, axis=1), 0.1, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(surface.verts, axis=1), RADIUS, atol=1e-6)
 
 
 def test_bind_pose_needs_a_vrm_file(tmp_path) -> None:
