@@ -18,7 +18,7 @@ class IllustrationStyle:
 
     silhouette_width: float = 1.7
     """Width of the ink along the outer silhouette and along deep jumps of depth; 0 draws none."""
-    crease_width: float = 0.9
+    crease_width: float = 1.0
     """Width of the ink along shallow jumps of depth, between parts of different colour, and along creases."""
     texture_width: float = 0.8
     """Width of the ink along strong edges of the textures (eyes, mouth, clothes)."""

@@ -60,10 +60,10 @@ def ink_coverage(
 def ink_colours(painted: NDArray[np.float32], darkness: float) -> NDArray[np.float32]:
     """(…, 3) colours of ink on these colours (0..1): darker, richer and a little warmer."""
     darkness = min(1.0, darkness)
-    light = np.float32(1 - darkness)
+    light, share = np.float32(1 - darkness), np.float32(TINT_SHARE * darkness)
     dark = np.clip(saturated(painted, 1 + RICHNESS * darkness), 0, 1) * light
     tint = INK_TINT * np.float32(min(1.0, 2 * (1 - darkness)))
-    return dark + (tint - dark) * np.float32(TINT_SHARE * darkness)
+    return np.asarray(dark + (tint - dark) * share, np.float32)
 
 
 def _stroke(edges: NDArray, width: float) -> NDArray[np.float32]:
