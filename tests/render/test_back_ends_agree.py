@@ -30,15 +30,17 @@ def random_character(seed: int) -> HeadMesh:
     for _ in range(4):
         count = 15
         height, width = generator.integers(1, 30, 2)
+        pixels = generator.integers(0, 256, (int(height), int(width), 4))
+        pixels[..., 3] = 90 + pixels[..., 3] % 166  # on both sides of the cutoff
         texture = Texture(
-            generator.integers(0, 256, (int(height), int(width), 4)).astype(np.uint8),
+            pixels.astype(np.uint8),
             wrap_u=str(generator.choice(["repeat", "clamp", "mirror"])),
             wrap_v=str(generator.choice(["repeat", "clamp", "mirror"])),
             magnify=str(generator.choice(["linear", "nearest"])),
             minify=str(generator.choice(["trilinear", "linear", "nearest"])),
         )
         material = Material(
-            color_factor=tuple(generator.uniform(0.3, 1.0, 4)),
+            color_factor=(*generator.uniform(0.3, 1.0, 3), 0.91),
             texture=texture if generator.random() < 0.85 else None,
             alpha_mode=str(generator.choice(["OPAQUE", "MASK", "BLEND"])),
             alpha_cutoff=float(generator.uniform(0.2, 0.6)),
