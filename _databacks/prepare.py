@@ -285,8 +285,12 @@ def _failed(character: SourceCharacter, reason: str) -> Problem:
 @contextmanager
 def _alone(folder: SetFolder) -> Iterator[None]:
     """Hold the set's journal while the block runs, so that no second `prepare` writes the same files."""
-    folder.journal.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.journal, "ab") as stream:
+    try:
+        folder.journal.parent.mkdir(parents=True, exist_ok=True)
+        held = open(folder.journal, "ab")  # noqa: SIM115 - closed by the next line
+    except OSError as error:
+        raise InputError(f"Expected to write {folder.path}, found: {error.strerror}.") from error
+    with held as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

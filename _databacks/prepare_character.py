@@ -5,6 +5,7 @@ Source: spec/renderer.md §12.4, §12.5.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from _databacks.layout import PORTRAIT_KIND, DatasetLayout
-from _databacks.names import OWN, PictureName
+from _databacks.names import OWN, VROID, PictureName
 from _databacks.records import CharacterRecord
 from _databacks.region import region_of_head
 from _databacks.vrm import read_head_mesh
+from _databacks.vroid import hub_attribution
 from _exchange import atomic
 from _exchange.camera import ORTHO
 from _exchange.digest import sha256_of_bytes, sha256_of_file, sha256_of_value
@@ -34,6 +36,7 @@ from _render.textures import Filter
 
 DRAWING_VERSION = 1
 """Raised whenever the same file and settings give other pictures, so that cached ones are drawn again."""
+_FAULTS_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class CharacterAnswer:
 def character_work(layout: DatasetLayout, settings: DrawSettings) -> Callable[[CharacterTask], CharacterAnswer]:
     """What a worker process does with each character; the back end is chosen once.
 
-    A character's own fault is an answer; a missing component is raised, since it would fail every character.
+    A character's own fault is an answer; a missing component or a full disk is raised: it would fail every character.
     """
     drawing = renderer(settings.back_end)
 
@@ -101,6 +104,10 @@ def character_work(layout: DatasetLayout, settings: DrawSettings) -> Callable[[C
             raise
         except SuiteError as error:
             return CharacterAnswer(reason=str(error))
+        except OSError as error:
+            if error.errno in _FAULTS_OF_THE_MACHINE:
+                raise InputError(f"Expected to write below {layout.root}, found: {error.strerror}.") from error
+            return CharacterAnswer(reason=f"The system says: {error.strerror or error}.")
         except Exception as error:  # one file never stops the others
             return CharacterAnswer(reason=f"Unexpected {type(error).__name__}: {error}.")
 
@@ -162,7 +169,10 @@ def _read(character: Path, settings: DrawSettings) -> HeadMesh:
 
 def _own_copy(files: _Files, task: CharacterTask) -> Path:
     """Copy the user's file into the dataset, so that it can be measured wherever the dataset goes."""
-    content = task.path.read_bytes()
+    try:
+        content = task.path.read_bytes()
+    except OSError as error:
+        raise InputError(f"Expected to read {task.file}, found: {error.strerror}.") from error
     if sha256_of_bytes(content) != task.sha256:
         raise InputError(f"Expected {task.file} to stay as it is while it is read, found it changed.")
     target = files.layout.own_character(task.item, task.path.suffix.lower())
@@ -185,6 +195,7 @@ def _record(
     views: Mapping[str, list[str]],
     region: list[list[float]],
 ) -> CharacterRecord:
+    attribution = {**mesh.attribution, **_of_the_hub(settings, task)}
     return CharacterRecord(
         franch=task.item.franch,
         idx=task.item.idx,
@@ -202,9 +213,15 @@ def _record(
         arms={side: dict(angles) for side, angles in mesh.arm_angles_deg.items()},
         vrm_version=mesh.vrm_version,
         triangles=mesh.triangle_count,
-        attribution={_text(key): _text(value) for key, value in mesh.attribution.items()},
+        attribution={_text(key): _text(value) for key, value in attribution.items()},
         notes=tuple(_text(note) for note in mesh.notes),
     )
+
+
+def _of_the_hub(settings: DrawSettings, task: CharacterTask) -> Mapping[str, str]:
+    """What VRoid Hub's record beside a character says about its author and licence."""
+    record = task.path.with_suffix(".json")
+    return hub_attribution(record) if settings.renderset == VROID and record.is_file() else {}
 
 
 def _text(text: str) -> str:

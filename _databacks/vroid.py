@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from _databacks.alignment import identity_alignment, read_alignments
 from _databacks.layout import DatasetLayout, read_list
@@ -12,6 +13,7 @@ from _databacks.rendered_set import WHOLE_PICTURE, RenderedSet
 from _databacks.views import RANDOM_VIEW_COUNT
 from _exchange.errors import InputError
 from _exchange.items import Alignment, ItemId
+from _exchange.run_record import read_json_object
 
 SPLITS = ("test", "val", "train", "all")
 
@@ -65,6 +67,28 @@ class Vroid(RenderedSet):
 def vroid_item(model_id: str) -> ItemId:
     """The item of a VRoid Hub id; its group is the id's last character."""
     return ItemId(model_id[-1:], model_id)
+
+
+def hub_attribution(path: Path) -> dict[str, str]:
+    """Title, author, address and terms of a model from VRoid Hub's record of it (spec/data.md §3.1).
+
+    Raises:
+        FormatError: the file is no JSON object.
+    """
+    record = read_json_object(path)
+    character = _object(record, "character")
+    named = {
+        "title": record.get("name") or character.get("name"),
+        "author": _object(character, "user").get("name"),
+        "url": record.get("url"),
+        **_object(record, "license"),
+    }
+    return {key: str(value) for key, value in named.items() if value}
+
+
+def _object(value: dict[str, Any], key: str) -> dict[str, Any]:
+    inner = value.get(key)
+    return inner if isinstance(inner, dict) else {}
 
 
 def open_vroid(layout: DatasetLayout) -> Vroid:

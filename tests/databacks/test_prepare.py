@@ -10,14 +10,13 @@ import pytest
 
 from _databacks.dataset import open_dataset
 from _databacks.index import DatasetIndex
-from _databacks.prepare import PrepareConfig, prepare, wanted_views
+from _databacks.prepare import PrepareConfig, prepare
 from _databacks.training_item import training_item
-from _exchange.errors import InputError
 from _exchange.items import ItemId, Region
 from _exchange.pictures import read_picture
+from tests.databacks.preparing import own, run
 from tests.databacks.tiny_characters import HALF_SIDE, cube, files_below, tiny_character, write_tiny
 
-SMALL = ("ortho",)
 EDGE = round(HALF_SIDE / 0.7 * 512)
 """Half the side of the cube in the orthographic pictures, pixels."""
 
@@ -25,15 +24,6 @@ EDGE = round(HALF_SIDE / 0.7 * 512)
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
     monkeypatch.setenv("ANIME3D_PROGRESS", "off")
-
-
-def run(source, out, **options):
-    settings = {"kinds": SMALL, "backend": "cpu", "workers": 1} | options
-    return prepare(PrepareConfig(source=source, out=out, **settings))
-
-
-def own(root):
-    return root / "renders" / "own"
 
 
 # -- what is written
@@ -202,144 +192,3 @@ def test_source_and_dataset_may_lie_in_one_another(tmp_path, folder, dataset):
     for drawn in (1, 0):
         result = run(tmp_path / folder, tmp_path / dataset)
         assert (result.total, result.drawn) == (1, drawn)
-
-
-# -- what goes wrong
-
-
-def test_bad_files_are_listed_with_their_reasons_and_stop_nobody(source, tmp_path):
-    (source / "broken.vrm").write_bytes(b"glTF but not quite")
-    write_tiny(source / "x/own/a.vrm")
-    result = run(source, tmp_path / "out", workers=2)
-    assert (result.total, result.drawn, result.failed) == (3, 2, 1)
-    table = json.loads((own(tmp_path / "out") / "failures.json").read_text())
-    assert [(row["item"], row["file"], row["status"]) for row in table] == [
-        ("own/a", "x/own/a.vrm", "skipped"),
-        ("own/broken", "broken.vrm", "failed"),
-    ]
-    assert "broken.vrm" in table[1]["reason"]
-    assert not list((tmp_path / "out").rglob("broken*"))
-    assert (tmp_path / "out/subsets/own_all.csv").read_text() == "own/a\nown/b\n"
-
-
-def test_a_failure_is_remembered_until_it_is_asked_for_again(source, tmp_path):
-    (source / "broken.vrm").write_bytes(b"glTF but not quite")
-    run(source, tmp_path / "out")
-    journal = own(tmp_path / "out") / "prepare_journal.jsonl"
-    lines = journal.read_text().count("\n")
-    assert run(source, tmp_path / "out").failed == 1
-    assert journal.read_text().count("\n") == lines
-    assert run(source, tmp_path / "out", retry_failed=True).failed == 1
-    assert journal.read_text().count("\n") == lines + 1
-
-
-def test_a_mended_file_is_no_failure_any_more(source, tmp_path):
-    (source / "broken.vrm").write_bytes(b"glTF but not quite")
-    run(source, tmp_path / "out")
-    write_tiny(source / "broken.vrm")
-    assert run(source, tmp_path / "out").failed == 0
-    assert json.loads((own(tmp_path / "out") / "failures.json").read_text()) == []
-
-
-def test_a_character_that_breaks_later_loses_its_pictures(source, tmp_path):
-    run(source, tmp_path / "out")
-    (source / "a.vrm").write_bytes(b"glTF but not quite")
-    run(source, tmp_path / "out")
-    assert [str(item) for item in open_dataset(tmp_path / "out").items()] == ["own/b"]
-    assert not (own(tmp_path / "out") / "ortho/own/a").exists()
-
-
-def test_a_character_with_nothing_above_its_neck_is_refused(tmp_path):
-    write_tiny(tmp_path / "in/low.vrm", positions=cube(0.05, above=-0.3))
-    result = run(tmp_path / "in", tmp_path / "out")
-    assert "above its neck" in result.problems[0].reason
-
-
-def test_paper_draws_vrm_0_and_refuses_vrm_1(tmp_path):
-    write_tiny(tmp_path / "in/old.vrm")
-    write_tiny(tmp_path / "in/new.vrm", "1.0")
-    result = run(tmp_path / "in", tmp_path / "out", shading="paper")
-    assert [problem.item for problem in result.problems] == ["own/new"]
-    assert open_dataset(tmp_path / "out").default_protocol == "paper"
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"kinds": ("ortho", "depth")}, "depth"),
-        ({"kinds": ("rgb_spin12",)}, "rgb_spin12"),
-        ({"renderset": "kiddoWE"}, "kiddoWE"),
-        ({"renderset": "daredemoE"}, "daredemoE"),
-        ({"limit": -1}, "limit"),
-        ({"shading": "toon"}, "toon"),
-        ({"out": None}, "--out"),
-    ],
-)
-def test_wrong_options_are_sentences(source, tmp_path, options, words):
-    with pytest.raises(InputError, match=words):
-        prepare(PrepareConfig(**({"source": source, "out": tmp_path / "out", "backend": "cpu"} | options)))
-
-
-def test_an_empty_folder_makes_an_empty_set(tmp_path):
-    (tmp_path / "in").mkdir()
-    result = run(tmp_path / "in", tmp_path / "out")
-    assert (result.total, result.problems) == (0, ())
-    assert open_dataset(tmp_path / "out").items() == []
-
-
-# -- fit, plain files, published sets
-
-
-def test_fit_shrinks_a_large_head_and_says_by_how_much(tmp_path):
-    write_tiny(tmp_path / "in/large.vrm", positions=cube(0.4))
-    run(tmp_path / "in", tmp_path / "out", fit=True)
-    entry = json.loads((own(tmp_path / "out") / "own_meta.json").read_text())["own/ortho/own/large/front"]
-    assert entry["render_params"]["scale"] == pytest.approx(0.34 / 0.4)
-    cols = np.nonzero(read_picture(own(tmp_path / "out") / "ortho/own/large/front.png")[..., 3] > 127)[1]
-    assert (cols.max() + 1 - cols.min()) / 512 * 0.7 == pytest.approx(2 * 0.34, abs=0.003)
-    assert open_dataset(tmp_path / "out").truth(ItemId("own", "large")).fit
-
-
-def test_plain_glb_characters_need_the_head_s_position(tmp_path):
-    content = tiny_character()
-    (tmp_path / "in").mkdir()
-    plain = json.loads(content[20 : 20 + int.from_bytes(content[12:16], "little")])
-    plain["extensionsUsed"] = plain["extensions"] = None
-    text = json.dumps({key: value for key, value in plain.items() if value is not None}).encode()
-    text += b" " * (int.from_bytes(content[12:16], "little") - len(text))
-    (tmp_path / "in/plain.glb").write_bytes(content[:20] + text + content[20 + len(text) :])
-    assert run(tmp_path / "in", tmp_path / "out").failed == 1
-    result = run(tmp_path / "in", tmp_path / "out", head_position=(0.0, 1.5, 0.0))
-    assert (result.drawn, result.failed) == (1, 0)
-    truth = open_dataset(tmp_path / "out").truth(ItemId("own", "plain"))
-    assert truth.character.name == "plain.glb"
-    assert truth.head_position == (0, 1.5, 0)
-
-
-def test_a_published_set_is_drawn_from_its_raw_characters(tmp_path):
-    root = tmp_path / "_data/lustrous"
-    write_tiny(root / "raw/dssc/genshin/albedo.vrm")
-    (root / "subsets").mkdir()
-    (root / "subsets/daredemoE_test.csv").write_text("genshin/albedo\nhololive/absent_v1.0\n")
-    authors = {"daredemoE/ortho/x/y/front": {"render_params": {"elev": 0, "azim": 0}}}
-    (root / "renders/daredemoE").mkdir(parents=True)
-    (root / "renders/daredemoE/daredemoE_meta.json").write_text(json.dumps(authors))
-    result = prepare(PrepareConfig(source=tmp_path, kinds=("ortho",), backend="cpu", workers=1))
-    assert (result.renderset, result.total, result.drawn, result.failed) == ("daredemoE", 2, 1, 1)
-    assert "raw/dssc/hololive/absent_v1.0.vrm" in result.problems[0].reason
-    meta = json.loads((root / "renders/daredemoE/daredemoE_meta.json").read_text())
-    assert set(meta) == {*authors, *(f"daredemoE/ortho/genshin/albedo/{view}" for view in VIEWS)}
-    assert not (root / "renders/daredemoE/fandom_align").exists()
-    assert (root / "subsets/daredemoE_test.csv").read_text().startswith("genshin/albedo\n")
-    record = json.loads((root / "renders/daredemoE/_records/genshin/albedo.json").read_text())
-    assert (record["shading"], record["paper_arm_degrees"]) == ("paper", 15)
-
-
-VIEWS = ("front", "left", "right", "back", "top")
-
-
-def test_kinds_are_named_like_their_folders():
-    spin = ("0042", "0043", "0044", "0045", "0046", "0047", "0036", "0037", "0038", "0039", "0040", "0041")
-    assert wanted_views(("rgb60_spin12", "ortho")) == {"ortho": None, "rgb60": spin}
-    assert wanted_views(("rgb60_spin12", "rgb60")) == {"rgb60": None}
-    assert set(wanted_views(("all",))) == {"ortho", "ortho_xyza", "rgb", "xyza", "rgb60", "xyza60"}
