@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,21 +13,18 @@ from _databacks.dataset import Dataset, open_dataset
 from _databacks.names import ANIMERECON
 from _databacks.vrm import read_attribution
 from _exchange.camera import standard_camera
-from _exchange.errors import FormatError, InputError, SuiteError
+from _exchange.errors import FormatError, SuiteError
 from _exchange.frames import IMAGE_SIZE
 from _exchange.items import SCORED_CAMERAS, ItemId, Region, TruthFiles
 from _exchange.run_folder import RunFolder
-from _exchange.run_record import ItemStatus, RunRecord, read_json_object
-from _exchange.scores import Score, read_scores
-from _measure.aggregate import RowPlan, item_value, plan_rows
+from _exchange.run_record import ItemStatus, RunRecord
 from _measure.crops import box_of_region
-from _measure.metrics.description import lpips_metric
 from _measure.protocols import GEOMETRY, subset_of_camera
 from _measure.report.pages import fact_with_link
 from _measure.report.pictures import Job, Made
-from _measure.report.records import Box, Cell, Column, Fact, Item, Model, Report, ScoreTable, TableRow, View
+from _measure.report.records import Box, Column, Fact, Item, Model, Report, View
+from _measure.report.scored import Scored
 
-MEASURE_COMMAND = "python3 -m _scripts.measure"
 _NOT_COMPARABLE = (
     "These characters are not the published benchmark: no number on this page can be compared with published ones."
 )
@@ -37,7 +32,9 @@ _COMPARE_WITH_VERIFY = (
     "Published numbers belong to one protocol, one item list and one set of networks: "
     "python3 -m _scripts.verify compares what can be compared."
 )
-_KNOWN_NETWORKS = ("alex", "vgg", "squeeze")
+
+
+_NAMED = frozenset((*SCORED_CAMERAS, GEOMETRY))
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,22 +55,11 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
-    """What `measure` left in the run folder.
+class Known:
+    """One item: what its dataset knows, and the files made for its page."""
 
-    Attributes:
-        table: formatted.
-        plans: rows with values per item.
-        values: raw scores by item, metric and view.
-        problems: by item.
-        notices: what is missing or damaged.
-    """
-
-    table: ScoreTable
-    plans: tuple[RowPlan, ...]
-    values: Mapping[tuple[str, str], Mapping[str, float]]
-    problems: Mapping[str, tuple[str, ...]]
-    notices: tuple[str, ...] = ()
+    source: Source
+    made: Made
 
 
 # -- the dataset ------------------------------------------------------------------------------------------------
@@ -115,105 +101,6 @@ def job_of(run: RunFolder, item: ItemId, source: Source, portrait: NDArray[np.ui
     return Job(item, run.report.parent, run.item(item), truth, portrait)
 
 
-# -- scores -----------------------------------------------------------------------------------------------------
-
-
-def read_scored(run: RunFolder) -> Scored:
-    """Scores and table of a run; what is missing or damaged becomes a notice."""
-    notices = []
-    table, problems, network = ScoreTable("", "", 0, 0), dict[str, tuple[str, ...]](), "squeeze"
-    scores: list[Score] = []
-    try:
-        value = read_json_object(run.table("json")) if run.table("json").is_file() else None
-        if value is not None:
-            table, problems = _table_of(value), _problems_of(value)
-            network = table.network if table.network in _KNOWN_NETWORKS else network
-        scores = read_scores(run.scores) if run.scores.is_file() else []
-    except (FormatError, InputError) as error:
-        notices.append(f"The scores cannot be read: {error} Run {MEASURE_COMMAND} again.")
-    if not table.rows and not notices:
-        notices.append(f"This run is not measured yet: {MEASURE_COMMAND} brings scores and table.")
-    values: dict[tuple[str, str], dict[str, float]] = {}
-    for score in scores:
-        values.setdefault((score.item, score.metric), {})[score.view] = score.value
-    found = {metric for _, metric in values}
-    plans = plan_rows(lpips_metric(network), "mean")  # type: ignore[arg-type]  # one of the known networks
-    return Scored(table, tuple(p for p in plans if p.metric.id in found), values, problems, tuple(notices))
-
-
-def _table_of(value: Mapping[str, Any]) -> ScoreTable:
-    """The table of `table.json`; raises `FormatError` where it is none."""
-    try:
-        rows = tuple(
-            TableRow(
-                subset=str(row["subset"]),
-                metric=str(row["metric"]),
-                value=str(row["shown"]),
-                standard_error=_error_text(row["standard_error"], str(row["shown"])),
-                n=int(row["n"]),
-                missing=int(row["missing"]),
-                better="higher" if row["better"] == "higher" else "lower",
-                is_core=place < _CORE_ROWS,
-                remark=str(row["not_run"] or row["note"]),
-            )
-            for place, row in enumerate(value["rows"])
-        )
-        weights = [Fact(f"weights {name}", f"SHA-256 {digest}") for name, digest in value["weights"].items()]
-        versions = [Fact(str(name), str(version)) for name, version in value["versions"].items()]
-        seed = f", {value['sample_seed']}" if value["sample_seed"] else ""
-        samples = Fact("surface samples", f"{value['sample_count']} per surface{seed}")
-        return ScoreTable(
-            protocol=str(value["protocol"]),
-            network=str(value["lpips_network"]),
-            item_count=int(value["item_count"]),
-            missing_count=len({str(problem["item"]) for problem in value["problems"]}),
-            facts=(samples, *weights, *versions),
-            rows=rows,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError("", "a table with rows", f"{type(error).__name__}: {error}", file="table.json") from error
-
-
-_CORE_ROWS = sum(plan.is_core for plan in plan_rows(lpips_metric("squeeze"), "mean"))
-
-
-def _problems_of(value: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    problems: dict[str, tuple[str, ...]] = {}
-    for problem in value["problems"]:
-        item, view, reason = (str(problem[name]) for name in ("item", "view", "reason"))
-        problems[item] = (*problems.get(item, ()), f"{view}: {reason}" if view else reason)
-    return problems
-
-
-def _error_text(error: object, shown: str) -> str:
-    """A standard error in the form of its value: as many decimals, with an exponent where the value has one."""
-    if not isinstance(error, (int, float)):
-        return ""
-    number, exponent, _ = shown.partition("E")
-    return f"{error:.{len(number.partition('.')[2]) or 3}{exponent or 'f'}}"
-
-
-def cells_of(scored: Scored, names: Sequence[str]) -> dict[str, tuple[Cell, ...]]:
-    """Per item its scores in the order of `scored.plans`, ranked within each column."""
-    columns = []
-    for plan in scored.plans:
-        values: dict[str, float] = {}
-        for name in names:
-            value = item_value(scored.values.get((name, plan.metric.id), {}), plan.views)
-            if value is not None:
-                values[name] = value * plan.scale
-        finite = sorted((v for v in values.values() if math.isfinite(v)), reverse=plan.metric.better == "higher")
-        column = {}
-        for name, value in values.items():
-            if math.isfinite(value):
-                rank = finite.index(value) / (len(finite) - 1) if len(finite) > 1 else None
-                column[name] = Cell(format(value, plan.form), value, rank)
-            else:
-                column[name] = Cell(str(value))
-        columns.append(column)
-    return {name: tuple(column.get(name, Cell("–")) for column in columns) for name in names}
-
-
 # -- records ----------------------------------------------------------------------------------------------------
 
 
@@ -228,34 +115,46 @@ def status_of(run: RunFolder, item: ItemId) -> ItemStatus | None:
         return ItemStatus("failed", f"Its status cannot be read: {error}")
 
 
-def item_record(run: RunFolder, item: ItemId, source: Source, made: Made, scored: Scored) -> Item:
+def item_record(run: RunFolder, record: RunRecord, item: ItemId, known: Known, scored: Scored) -> Item:
     """Everything that the pages show of one item, without its cells."""
+    source, made = known.source, known.made
     status = status_of(run, item)
-    files = made.files
-    name = str(item)
+    files, name = made.files, str(item)
+    folders = (run.path, Path(record.data_root))
+    problems = _problems(name, status, known, scored)
+    shown = {view: without_folders(reason, folders) for view, reason in problems.items()}
     region = source.truth.region if source.truth else None
-    problems = [*source.problems, *scored.problems.get(name, ())]
-    problems += [reason for reason in made.problems.values() if not any(reason in known for known in problems)]
+    views = [_view(camera, name, made, region, scored) for camera in SCORED_CAMERAS]
     return Item(
         name=name,
         page=f"items/{name}.html",
         status=status.status if status else "missing",
-        reason=status.reason if status else "The run has not come to this item.",
+        reason=without_folders(status.reason, folders) if status else "The run has not come to this item.",
         portrait=files.get("portrait", ""),
         truth=files.get("truth/ortho_front", ""),
         ours=files.get("ours/ortho_front", ""),
         turntable=files.get("turntable", ""),
-        views=tuple(_view(camera, name, made, region, scored) for camera in SCORED_CAMERAS),
+        views=tuple(replace(view, problem=shown.get(view.camera, "")) for view in views),
         model=Model(
             script=files.get("model", ""),
             file_name=f"{item.franch}_{item.idx}.glb",
             size=_size_text(made.model_bytes),
-            problem=made.problems.get("geom", ""),
+            problem=shown.get(GEOMETRY, ""),
         ),
         attribution=source.attribution,
         facts=_item_facts(status, source),
-        problems=tuple(problems),
+        problems=tuple(f"{view}: {reason}" if view in _NAMED else reason for view, reason in shown.items()),
     )
+
+
+def _problems(item: str, status: ItemStatus | None, known: Known, scored: Scored) -> dict[str, str]:
+    """One reason by view. What a failed item lacks follows from its failure, which is said already."""
+    reasons = {f"dataset {place}": reason for place, reason in enumerate(known.source.problems)}
+    if status is None or status.status != "ok":
+        return reasons
+    for view, reason in (*scored.problems.get(item, ()), *known.made.problems.items()):
+        reasons.setdefault(view, reason)
+    return reasons
 
 
 def report_record(
@@ -286,6 +185,17 @@ def report_record(
     )
 
 
+def without_folders(sentence: str, folders: Sequence[Path]) -> str:
+    """A sentence whose paths start below these folders: reports travel, and say nothing about where they were made.
+
+    >>> without_folders("Expected the file /home/me/runs/a/run.json, found none.", [Path("/home/me/runs/a")])
+    'Expected the file run.json, found none.'
+    """
+    for folder in folders:
+        sentence = sentence.replace(f"{folder.resolve()}/", "").replace(f"{folder}/", "")
+    return sentence
+
+
 def _view(camera: str, item: str, made: Made, region: Region | None, scored: Scored) -> View:
     scores = []
     for metric in dict.fromkeys(plan.metric for plan in scored.plans if plan.views != GEOMETRY):
@@ -303,7 +213,6 @@ def _view(camera: str, item: str, made: Made, region: Region | None, scored: Sco
         mean_error="" if mean_error is None else f"{100 * mean_error:.2f} %",
         box=None if region is None else _share_of_picture(region, camera),
         scores=tuple(scores),
-        problem=made.problems.get(camera, ""),
     )
 
 

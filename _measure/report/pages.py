@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import cache
 from pathlib import Path
@@ -50,6 +51,11 @@ def quoted_path(path: str) -> str:
     return quote(path, safe="/", errors="surrogatepass")
 
 
+def js_number(value: float) -> str:
+    """A number as JavaScript's `Number` reads it, infinities included."""
+    return repr(value) if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"
+
+
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -61,6 +67,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters["href"] = quoted_path
+    environment.filters["js_number"] = js_number
     return environment
 
 

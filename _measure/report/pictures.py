@@ -27,17 +27,16 @@ from _exchange.run_folder import ItemFolder
 from _exchange.run_record import read_json_object
 from _measure.report.colour_map import error_picture, mean_difference
 from _measure.report.pages import model_script
+from _measure.report.turning import SIDE as TURN_SIDE
 from _measure.report.turning import turning_frames
+from _render.turntable import turntable_bytes
 
 MADE_VERSION = 1
 """Raised whenever equal inputs would give other files."""
 SIDE = 384
 """Height and width of the pages' pictures, pixels; they are scored at 512."""
 _QUALITY = 86
-_QUALITY_MOVING = 70
-_TURN_SIDE = 320
-_TURN_MILLISECONDS = 3240
-"""For one turn."""
+_SECONDS_OF_TURN = 4.0
 _MAX_MODEL_BYTES = 64 * 2**20
 
 
@@ -122,7 +121,9 @@ def make_files(job: Job) -> Made:
 
 def webp(picture: NDArray[np.uint8], side: int = SIDE) -> bytes:
     """A (H, W, 3) picture, made smaller where it is larger than `side`, as WebP; equal pictures give equal bytes."""
-    return _encoded([_resized(picture, side)])
+    stream = io.BytesIO()
+    Image.fromarray(_resized(picture, side)).save(stream, "WEBP", quality=_QUALITY, method=4)
+    return stream.getvalue()
 
 
 class _Making:
@@ -147,7 +148,7 @@ class _Making:
         if ours is not None:
             self._picture(f"ours/{camera}", ours)
             if camera.startswith("rgb60"):
-                self.spin.append(_resized(ours, _TURN_SIDE))
+                self.spin.append(_resized(ours, TURN_SIDE))
         if truth is not None:
             self._picture(f"truth/{camera}", truth)
         if ours is None or truth is None:
@@ -164,28 +165,35 @@ class _Making:
         try:
             glb = _read_glb(path)
         except SuiteError as error:
-            self.problems["geom"] = str(error)
+            self.problems["geom"] = self._sentence(error, path)
             return
-        packed = base64.b64encode(gzip.compress(glb, 9, mtime=0)).decode("ascii")
+        packed = base64.b64encode(gzip.compress(glb, 6, mtime=0)).decode("ascii")
         self.model_bytes = len(glb)
         self._write("model", f"models/{self.job.item}.js", model_script(packed, "gzip").encode("utf-8"))
 
     def turntable(self) -> None:
-        """Frames of the mesh; where there is none, the twelve scored pictures around the head."""
+        """A turn of the mesh; where there is none, the twelve scored pictures around the head."""
         try:
-            frames = [_resized(frame, _TURN_SIDE) for frame in turning_frames(self.job.ours.mesh)]
-        except SuiteError:  # its sentence stands among the problems already
+            frames = turning_frames(self.job.ours.mesh)
+        except SuiteError as error:
+            self.problems.setdefault("geom", self._sentence(error, self.job.ours.mesh))
             frames = self.spin
-        if len(frames) > 1:
-            duration = _TURN_MILLISECONDS // len(frames)
-            self._write("turntable", f"{self.job.folder}/turntable.webp", _encoded(frames, duration))
+        if len({frame.shape for frame in frames}) == 1:
+            content = turntable_bytes(frames, ".webp", _SECONDS_OF_TURN)
+            self._write("turntable", f"{self.job.folder}/turntable.webp", content)
 
     def _read(self, camera: str, path: Path) -> NDArray[np.uint8] | None:
         try:
             return composite_on_white(read_picture(path, "RGBA"))
         except SuiteError as error:
-            self.problems[camera] = str(error)
+            self.problems[camera] = self._sentence(error, path)
             return None
+
+    def _sentence(self, error: SuiteError, path: Path) -> str:
+        """The error without the folders that lead to the run or the dataset: it is kept with the files made."""
+        run = self.job.report.parent
+        shown = path.relative_to(run) if path.is_relative_to(run) else Path(path.name)
+        return str(error).replace(str(path), str(shown))
 
     def _picture(self, name: str, picture: NDArray[np.uint8]) -> None:
         self._write(name, f"{self.job.folder}/{name.replace('/', '-')}.webp", webp(picture))
@@ -200,27 +208,7 @@ def _resized(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     height, width = picture.shape[:2]
     share = min(1.0, side / max(height, width))
     size = max(1, round(width * share)), max(1, round(height * share))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
-
-
-def _encoded(frames: list[NDArray[np.uint8]], duration: int = 0) -> bytes:
-    """One picture, or an endless animation of frames shown for `duration` milliseconds each."""
-    stream = io.BytesIO()
-    first, *others = (Image.fromarray(frame) for frame in frames)
-    if others:
-        first.save(
-            stream,
-            "WEBP",
-            quality=_QUALITY_MOVING,
-            method=4,
-            save_all=True,
-            append_images=others,
-            duration=duration,
-            loop=0,
-        )
-    else:
-        first.save(stream, "WEBP", quality=_QUALITY, method=4)
-    return stream.getvalue()
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
 
 
 def _read_glb(path: Path) -> bytes:

@@ -69,9 +69,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """One value: as text, as a number to sort by (None where there is no finite one), and whether it leads its column.
+    """One value.
 
-    `rank` is 0 for the best item of the column up to 1 for the worst.
+    Attributes:
+        text: as it is shown.
+        number: to sort by; may be infinite, None where there is none.
+        rank: 0 for the best item of the column up to 1 for the worst; None where nothing can be compared.
     """
 
     text: str

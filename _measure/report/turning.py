@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from _databacks.vrm.document import naming, read_document
-from _exchange.camera import Camera
 from _exchange.glb import srgb_from_linear
 from _exchange.mesh import Mesh
 from _exchange.pictures import composite_on_white
 from _measure.mesh_file import read_mesh_file
 from _render.choose import renderer
+from _render.framebuffer import reduced
+from _render.turntable import turntable_cameras
 
 FRAMES = 36
-_DRAWN_SIDE = 512
+SIDE = 288
+"""Height and width of a frame, pixels."""
+_FARTHER = {"dist": 1.35, "near": 0.8, "far": 1.9}
+"""The scored views cut large heads; from here the whole working cube is in the picture."""
 
 
 def turning_frames(path: Path, count: int = FRAMES) -> list[NDArray[np.uint8]]:
-    """`count` pictures (512, 512, 3) on white, the camera going around once as in the scored views.
+    """`count` pictures (288, 288, 3) on white; the camera goes around once, in the direction of the scored views.
 
     Always drawn on the CPU, so that equal meshes give equal frames everywhere.
 
@@ -30,8 +35,8 @@ def turning_frames(path: Path, count: int = FRAMES) -> list[NDArray[np.uint8]]:
     """
     mesh = read_mesh_file(path)
     scene = renderer("cpu").load_colored_mesh(Mesh(mesh.verts, mesh.faces, _vertex_colors(path, len(mesh.verts))))
-    cameras = [Camera(elev=0.0, azim=360.0 * step / count) for step in range(count)]
-    return [composite_on_white(scene.draw(camera, size=_DRAWN_SIDE)) for camera in cameras]
+    cameras = [replace(camera, **_FARTHER) for camera in turntable_cameras(count)]
+    return [composite_on_white(reduced(scene.draw(camera, "colour", 2 * SIDE))) for camera in cameras]
 
 
 def _vertex_colors(path: Path, count: int) -> NDArray[np.uint8] | None:

@@ -16,18 +16,18 @@ from _exchange.run_record import RunRecord
 from _exchange.workers import WorkerDied, results_of
 from _measure.report.colour_map import legend_picture
 from _measure.report.gather import (
+    Known,
     Source,
-    cells_of,
     item_record,
     job_of,
     open_run_dataset,
-    read_scored,
     report_record,
     source_of,
 )
 from _measure.report.pages import ASSETS, asset, index_page, item_page
 from _measure.report.pictures import SIDE, Made, make_files, webp
 from _measure.report.records import Report
+from _measure.report.scored import cells_of, read_scored
 
 _OWN_FOLDERS = ("assets", "items", "models", "pictures")
 
@@ -56,9 +56,11 @@ def write_report(run: RunFolder, *, workers: int = 1) -> Path:
     scored = read_scored(run)
     prepared = _prepare_all(run, items, workers)
     cells = cells_of(scored, [str(item) for item in items])
-    records = [replace(item_record(run, item, *prepared[item], scored), cells=cells[str(item)]) for item in items]
+    records = [
+        replace(item_record(run, record, item, prepared[item], scored), cells=cells[str(item)]) for item in items
+    ]
     report = report_record(run, record, scored, records, notices)
-    _write_pages(run.report.parent, report, [made for _, made in prepared.values()])
+    _write_pages(run.report.parent, report, [known.made for known in prepared.values()])
     return run.report
 
 
@@ -78,20 +80,20 @@ class _Maker:
         except SuiteError:  # said on the first page already
             return cls(run, None, frozenset())
 
-    def __call__(self, item: ItemId) -> tuple[Source, Made]:
+    def __call__(self, item: ItemId) -> Known:
         source, portrait = source_of(self.dataset, self.known, item)
-        return source, make_files(job_of(self.run, item, source, portrait))
+        return Known(source, make_files(job_of(self.run, item, source, portrait)))
 
 
-def _prepare_all(run: RunFolder, items: Sequence[ItemId], workers: int) -> dict[ItemId, tuple[Source, Made]]:
-    prepared: dict[ItemId, tuple[Source, Made]] = {}
+def _prepare_all(run: RunFolder, items: Sequence[ItemId], workers: int) -> dict[ItemId, Known]:
+    prepared: dict[ItemId, Known] = {}
     with progress("report", len(items)) as shown:
         for item, answer in results_of(_Maker.load, (run,), items, workers):
             if isinstance(answer, WorkerDied):
-                prepared[item] = Source(), Made(problems={"page": f"No pictures: {answer}"})
+                prepared[item] = Known(Source(), Made(problems={"": f"No pictures: {answer}"}))
             else:
                 prepared[item] = answer
-            shown.advance(str(item), failed=bool(prepared[item][1].problems))
+            shown.advance(str(item), failed=bool(prepared[item].made.problems))
     return prepared
 
 

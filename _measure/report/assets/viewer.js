@@ -28,7 +28,7 @@
       vec4 base = factor * tint * vec4(linear(texel.rgb), texel.a);
       if (base.a < cutoff) discard;
       if (manner == 0) { result = vec4(srgb(base.rgb), base.a); result.rgb *= result.a; return; }
-      if (manner == 2) { result = vec4(0.16, 0.18, 0.30, 1.0); return; }
+      if (manner == 2) { result = vec4(0.16, 0.12, 0.40, 1.0) * 0.4; return; }
       vec3 normal = normalize(cross(dFdx(world), dFdy(world)));
       vec3 view = normalize(eye - world);
       if (dot(normal, view) < 0.0) normal = -normal;
@@ -297,6 +297,7 @@
       gl.drawElements(gl.TRIANGLES, part.triangles.length, gl.UNSIGNED_INT, 0);
       if (this.manner !== 2) return;
       gl.uniform1i(place("manner"), 2);
+      gl.enable(gl.BLEND);
       gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this.edgesOf(part));
       gl.drawElements(gl.LINES, part.triangles.length * 2, gl.UNSIGNED_INT, 0);
     }
