@@ -6,7 +6,7 @@ import numpy as np
 
 from _databacks.characters.curves import Floats, profile, smoothstep
 from _databacks.characters.hair.tails import free_lock
-from _databacks.characters.head import EAR_SWATCH
+from _databacks.characters.head import PLAIN_SKIN
 from _databacks.characters.skeleton import SHOULDER_X, SHOULDER_Y, SHOULDER_Z
 from _databacks.characters.solids import Solid, ellipsoid, grid_faces, grid_solid, weighted, with_poles
 from _databacks.characters.traits import ClothesTraits
@@ -103,7 +103,7 @@ def _arms(traits: ClothesTraits) -> list[Solid]:
             solids.append(_tube(side, (sleeve_end - 0.03, _WRIST_X), 0.0, "skin"))
         centre = np.array([side * (_WRIST_X + 0.04), SHOULDER_Y - 0.003, SHOULDER_Z])
         radii = np.array([0.065, 0.014, 0.030])
-        solids.append(ellipsoid(centre, radii, "skin", EAR_SWATCH, f"{name}Hand"))
+        solids.append(ellipsoid(centre, radii, "skin", PLAIN_SKIN, f"{name}Hand"))
     return solids
 
 
@@ -130,7 +130,7 @@ def _tube(side: float, span: tuple[float, float], loose: float, material: str) -
         u = (middle + half * below * np.ones_like(along)) / WIDTH
         uv = np.stack([u, np.clip((along - 0.06) * 1000 / HEIGHT, 0.01, 0.99)], axis=-1)
     else:
-        uv = np.broadcast_to(np.array(EAR_SWATCH), (*along.shape, 2))
+        uv = np.broadcast_to(np.array(PLAIN_SKIN), (*along.shape, 2))
     lower = smoothstep(along, _ELBOW_X - 0.025, _ELBOW_X + 0.025).ravel()
     weights = {f"{name}UpperArm": 1 - lower, f"{name}LowerArm": lower}
     return weighted(points.reshape(-1, 3), uv.reshape(-1, 2), grid_faces(*points.shape[:2]), material, weights)

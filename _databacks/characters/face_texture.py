@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from _databacks.characters.canvas import Canvas, ellipse_field
 from _databacks.characters.curves import bump, smoothstep, spline
 from _databacks.characters.eyes import paint_brows, paint_eyes
-from _databacks.characters.head import FACE_WINDOW, FACE_WINDOW_CENTRE_Y
+from _databacks.characters.head import EAR_CENTRE, EAR_RADII, FACE_WINDOW, FACE_WINDOW_CENTRE_Y
 from _databacks.characters.palette import WHITE, Rgb, mix, rgb
 from _databacks.characters.traits import Traits
 
 FACE_SIZE = 1024
-SKIN_SIZE = 64
+SKIN_SIZE = 128
 
 
 def face_pixels(traits: Traits) -> NDArray[np.uint8]:
@@ -33,15 +33,24 @@ def face_pixels(traits: Traits) -> NDArray[np.uint8]:
 
 
 def skin_pixels(traits: Traits) -> NDArray[np.uint8]:
-    """(64, 64, 3) texture of neck, ears and hands: left half shaded from the top, right half plain."""
+    """(128, 128, 3) texture of neck, ears and hands: left half the neck, right half an ear above plain skin."""
     skin = traits.palette.skin
     rows = (np.arange(SKIN_SIZE) + 0.5) / SKIN_SIZE
     share = 0.95 * (1 - smoothstep(rows, 0.30, 0.62))
     pixels = np.empty((SKIN_SIZE, SKIN_SIZE, 3))
     pixels[:] = skin.base
     pixels[:, : SKIN_SIZE // 2] += share[:, None, None] * (np.array(skin.shadow) - skin.base)
-    pixels[:, SKIN_SIZE // 2 :] += 0.18 * (np.array(skin.shadow) - skin.base)
-    return np.rint(pixels * 255).astype(np.uint8)
+    pixels[:, SKIN_SIZE // 2 :] += 0.15 * (np.array(skin.shadow) - skin.base)
+    canvas = Canvas(pixels, (SKIN_SIZE, SKIN_SIZE), (0.0, 0.0))
+    along, down = np.array(EAR_RADII)
+    hollow = spline(
+        [(-0.35, 0.45), (-0.10, -0.05), (-0.05, -0.50), (0.35, -0.62), (0.52, -0.20), (0.30, 0.25), (0, 0.5)], 40
+    )
+    centre = np.array(EAR_CENTRE)
+    canvas.polygon(centre + hollow * (along, down), mix(skin.shadow, skin.lip, 0.25), 0.75)
+    rim = spline([(-0.15, -0.72), (0.40, -0.85), (0.75, -0.35), (0.50, 0.30), (0.12, 0.72)], 30)
+    canvas.stroke(centre + rim * (along, down), 0.022 * bump(np.linspace(-0.9, 0.9, 30)), skin.shadow, 0.8)
+    return canvas.bytes()
 
 
 def _paint_shading(canvas: Canvas, traits: Traits) -> None:

@@ -15,16 +15,18 @@ from _databacks.characters.curves import Floats, bump, profile, smoothstep
 from _databacks.characters.solids import Solid, ellipsoid, grid_solid
 from _databacks.characters.traits import EyeTraits, FaceTraits, MouthTraits
 
-CROWN_Y = 0.104
+CROWN_Y = 0.112
 """Height of the skull above the origin of `head_model`, which is also the height of the widest ring, metres."""
-FRONT_DEPTH, BACK_DEPTH = 0.098, 0.108
+FRONT_DEPTH, BACK_DEPTH = 0.100, 0.112
 FACE_WINDOW = 0.28
 """Side of the square of the face texture, metres."""
 FACE_WINDOW_CENTRE_Y = -0.015
 UNFOLDED_FROM = 0.085
 """Beyond this distance from the middle the texture is compressed, metres along the surface."""
-EAR_SWATCH = (0.75, 0.5)
+PLAIN_SKIN = (0.75, 0.85)
 """Texture coordinates of plain skin in the skin texture."""
+EAR_CENTRE, EAR_RADII = (0.75, 0.35), (0.21, 0.28)
+"""Where the skin texture holds the ear as seen from the side: the front of the head to the left."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def face_uv(picture_x: ArrayLike, y: ArrayLike) -> Floats:
     """(…, 2) texture coordinates of picture positions: x to the right of the front view, unfolded at the sides."""
     x = np.asarray(picture_x, np.float64)
     beyond = np.maximum(np.abs(x) - UNFOLDED_FROM, 0.0)
-    folded = np.sign(x) * (np.minimum(np.abs(x), UNFOLDED_FROM) + beyond * 0.25)
+    folded = np.sign(x) * (np.minimum(np.abs(x), UNFOLDED_FROM) + beyond * 0.2)
     v = 0.5 - (np.asarray(y, np.float64) - FACE_WINDOW_CENTRE_Y) / FACE_WINDOW
     return np.stack([0.5 + folded / FACE_WINDOW, v], axis=-1)
 
@@ -110,11 +112,13 @@ def ear_solids(skull: Skull) -> list[Solid]:
     ears = []
     for side in (-1.0, 1.0):
         base = skull.points(-side * 1.62, skull.descent_at(-0.042))
-        ear = ellipsoid(np.zeros(3), np.array([0.0085, 0.025, 0.0155]), "skin", EAR_SWATCH)
+        ear = ellipsoid(np.zeros(3), np.array([0.0085, 0.025, 0.0155]), "skin", PLAIN_SKIN)
         lean, flare = 0.22, 0.45
         x, y, z = ear.positions.T
         y, z = y * np.cos(lean) - z * np.sin(lean), y * np.sin(lean) + z * np.cos(lean)
         x, z = x * np.cos(flare) + side * z * np.sin(flare), -side * x * np.sin(flare) + z * np.cos(flare)
+        local = ear.positions / (0.0085, 0.025, 0.0155)
+        uv = np.array(EAR_CENTRE) + np.array(EAR_RADII) * np.stack([local[:, 2], -local[:, 1]], axis=1)
         placed = np.stack([x, y, z], axis=1) + base + np.array([side * 0.001, 0.004, 0.008])
-        ears.append(Solid(np.rint(placed * 1e5) / 1e5, ear.uv, ear.faces, "skin", ear.weights))
+        ears.append(Solid(np.rint(placed * 1e5) / 1e5, np.rint(uv * 1e5) / 1e5, ear.faces, "skin", ear.weights))
     return ears

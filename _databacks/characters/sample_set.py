@@ -7,7 +7,7 @@ from pathlib import Path
 
 from _databacks.characters.build import write_character
 
-SAMPLE_SEEDS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+SAMPLE_SEEDS = (3, 4, 7, 8, 15, 24, 25, 31, 36, 37, 42, 47)
 """Seeds of the sample characters; other uses of the generator take seeds from `FIRST_FREE_SEED` upwards."""
 FIRST_FREE_SEED = 1000
 

@@ -119,7 +119,7 @@ def draw_traits(seed: int) -> Traits:
 
 def _draw_face(stream: Stream) -> FaceTraits:
     return FaceTraits(
-        half_width=stream.uniform(0.086, 0.092),
+        half_width=stream.uniform(0.089, 0.095),
         jaw_taper=stream.uniform(0.35, 1.0),
         chin_y=stream.uniform(-0.137, -0.128),
         nose=stream.uniform(0.008, 0.012),
@@ -130,10 +130,10 @@ def _draw_face(stream: Stream) -> FaceTraits:
 
 def _draw_eyes(stream: Stream) -> EyeTraits:
     return EyeTraits(
-        x=stream.uniform(0.0355, 0.0385),
+        x=stream.uniform(0.0370, 0.0400),
         y=stream.uniform(-0.046, -0.040),
-        width=stream.uniform(0.041, 0.047),
-        height=stream.uniform(0.039, 0.048),
+        width=stream.uniform(0.042, 0.049),
+        height=stream.uniform(0.040, 0.050),
         shape=stream.choose(EYE_SHAPES, (3, 2, 2, 1.5)),
         iris_share=stream.uniform(0.66, 0.78),
         lash_weight=stream.uniform(0.8, 1.25),

@@ -26,7 +26,7 @@ class _Strand:
     tip: float
     tip_y: float
     spacing: float
-    layer: int
+    layer: float
     widths: Knots = POINTED
 
 
@@ -41,7 +41,7 @@ def _front_lock(scalp: Scalp, strand: _Strand, stream: Stream) -> Solid:
     end = strand.tip, scalp.run_to(strand.tip_y)
     guide = hanging_guide(scalp, (strand.root, _ROOT_RUN), end, (lift, lift + 0.002), _DRAPE)
     half_widths = spread_width(scalp, guide, strand.spacing, 1.45, strand.widths)
-    return lock(guide, half_widths, 0.0045, int(stream.uniform(0, LOCK_TILES)))
+    return lock(guide, half_widths, 0.0045, int(stream.uniform(0, LOCK_TILES)), depth=lift)
 
 
 def _blunt(traits: HairTraits, stream: Stream) -> list[_Strand]:
@@ -86,12 +86,12 @@ def _pointed(traits: HairTraits, stream: Stream) -> list[_Strand]:
 
 
 def _centre_lock(traits: HairTraits, stream: Stream) -> list[_Strand]:
-    strands = [_Strand(0.05, -0.02, traits.fringe_y - 0.020 + stream.jitter(0.006), 0.34, 2)]
+    strands = [_Strand(0.05, -0.02, traits.fringe_y - 0.020 + stream.jitter(0.006), 0.34, 1.2)]
     for side in (-1, 1):
         places = ((0.22, 0.34, 0.006), (0.48, 0.64, -0.004), (0.76, 0.94, -0.024))
         for index, (root, tip, drop) in enumerate(places):
             tip_y = traits.fringe_y + drop + stream.jitter(0.005)
-            strands.append(_Strand(side * root, side * (tip + stream.jitter(0.04)), tip_y, 0.36, index % 2))
+            strands.append(_Strand(side * root, side * (tip + stream.jitter(0.04)), tip_y, 0.36, 0.6 * (index % 2)))
     return strands
 
 

@@ -30,7 +30,14 @@ class Guide:
 
 
 def lock(
-    guide: Guide, half_widths: ArrayLike, thickness: float, tile: int, *, bend: float = 0.11, tip_run: float = 0.0
+    guide: Guide,
+    half_widths: ArrayLike,
+    thickness: float,
+    tile: int,
+    *,
+    bend: float = 0.11,
+    tip_run: float = 0.0,
+    depth: float = 0.0,
 ) -> Solid:
     """A lock along a guide.
 
@@ -40,6 +47,7 @@ def lock(
         tile: tile of the hair texture for the outside.
         bend: radius the cross-section is curved to, metres, so that wide locks follow the head.
         tip_run: metres of hair from the crown that count as the tip for its colour; 0 for the guide's own end.
+        depth: how far the inside reaches below the guide, metres; at least a fifth of the thickness.
     """
     widths = np.broadcast_to(np.asarray(half_widths, np.float64), len(guide.points))
     tangent = unit(np.gradient(guide.points, axis=0))
@@ -47,7 +55,8 @@ def lock(
     normal = np.cross(side, tangent)
     height = thickness * np.minimum(1.0, widths / max(widths.max(), 1e-9) + 0.15)
     across = np.concatenate([_OUTER, _INNER])
-    lens = np.concatenate([1 - _OUTER**2, -0.2 * (1 - _INNER**2)])
+    inside = max(0.2, depth / thickness)
+    lens = np.concatenate([1 - _OUTER**2, -inside * (1 - _INNER**2)])
     sagitta = -(across**2)[None, :] * (widths**2)[:, None] / (2 * bend)
     raised = lens[None, :] * height[:, None] + sagitta
     points = guide.points[:, None] + side[:, None] * (across * widths[:, None])[..., None]

@@ -17,16 +17,17 @@ from _databacks.characters.hair.atlas import LONG_RUN, PLAIN_TILE, tile_u, v_of_
 from _databacks.characters.head import Skull
 from _databacks.characters.solids import Solid, grid_solid
 
-RUN_PER_RADIAN = 0.115
+RUN_PER_RADIAN = 0.122
 WIDEST_RUN = RUN_PER_RADIAN * np.pi / 2
 CENTRE = np.array([0.0, 0.004, 0.004])
 _HAIRLINE_Y = (
-    (0.0, 0.060), (0.5, 0.058), (0.85, 0.046), (1.08, 0.010), (1.25, -0.040), (1.42, -0.046),
+    (0.0, 0.066), (0.5, 0.064), (0.85, 0.050), (1.08, 0.010), (1.25, -0.040), (1.42, -0.046),
     (1.55, -0.022), (1.75, -0.022), (1.95, -0.048), (2.3, -0.085), (3.15, -0.112),
 )  # fmt: skip
 """Height of the edge of the hair by |θ|: forehead, temple, in front of the ear, above it, behind it, nape."""
 _FRONT_TURN = 1.62
 """Hair with a smaller |θ| falls in front of the shoulder."""
+_ABOVE_SHOULDERS_Y = -0.155
 Drape = Sequence[tuple[float, float]]
 """Knots (metres below the widest ring, horizontal scale): how hanging hair flares or curls in."""
 
@@ -42,7 +43,7 @@ class Scalp:
     def radii(self) -> tuple[float, float, float, float]:
         """Half axes: sideways, up, forwards, backwards."""
         full = self.fullness
-        return self.skull.face.half_width + 0.70 * full, 0.102 + full, 0.100 + 0.45 * full, 0.102 + 0.85 * full
+        return self.skull.face.half_width + 0.85 * full, 0.111 + full, 0.103 + 0.45 * full, 0.110 + 0.85 * full
 
     def shell(self, turn: ArrayLike, descent: ArrayLike, lift: ArrayLike = 0.0) -> tuple[Floats, Floats]:
         """(…, 3) points on the ellipsoid, raised by `lift` metres, and unit normals."""
@@ -84,7 +85,7 @@ class Scalp:
         """(…, 3) points of the cap: the ellipsoid, coming down onto the skin towards the edge of the hair."""
         turn, descent = np.broadcast_arrays(np.asarray(turn, np.float64), np.asarray(descent, np.float64))
         shell, outward = self.shell(turn, descent, lift - 0.004)
-        skin = self.skull.points(turn, self.skull.descent_at(np.minimum(shell[..., 1], 0.098)))
+        skin = self.skull.points(turn, self.skull.descent_at(np.minimum(shell[..., 1], 0.106)))
         on_skin = skin + outward * (0.0025 + lift)
         share = smoothstep(descent / self.hairline(turn), 0.55, 1.0)[..., None]
         return shell + (on_skin - shell) * share
@@ -109,10 +110,12 @@ class Scalp:
 
 
 def clear_of_body(points: Floats, turn: Floats) -> Floats:
-    """Lead hair below the chin in front of the chest or behind the back, whichever side it comes from.
+    """Lead hair that reaches the shoulders in front of the chest or behind the back, whichever side it comes from.
 
     The turn at the root decides. Below, locks lie side by side: the turn just behind the ear goes to the edge.
     """
+    if points[:, 1].min() > _ABOVE_SHOULDERS_Y:
+        return points
     below = smoothstep(-points[:, 1], 0.085, 0.235)
     wrapped = np.abs((turn + np.pi) % (2 * np.pi) - np.pi)
     side, front = np.sign(points[:, 0]), wrapped[0] < _FRONT_TURN
