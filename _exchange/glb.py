@@ -43,8 +43,8 @@ class GlbBuilder:
     def accessor(self, array: NDArray, *, target: int | None = None, normalized: bool = False) -> int:
         """Store an array of shape (n,), (n, 2), (n, 3), (n, 4) or (n, 4, 4) and return its accessor.
 
-        Matrices are given row-major and stored column-major. Each row starts at a multiple of four bytes, as vertex
-        attributes must; float accessors carry their bounds.
+        Matrices are given row-major and stored column-major. Rows of vertex attributes (`ARRAY_BUFFER`) start at
+        multiples of four bytes, as they must; others are packed. Float accessors carry their bounds.
         """
         rows = array.swapaxes(1, 2) if array.ndim == 3 else array
         flat = np.ascontiguousarray(rows).reshape(len(rows), -1)
@@ -54,7 +54,7 @@ class GlbBuilder:
             "type": _ELEMENT_TYPES[array.shape[1:]],
         }
         stride = flat.shape[1] * flat.itemsize
-        padded = stride if target == ELEMENT_ARRAY_BUFFER else -(-stride // 4) * 4
+        padded = -(-stride // 4) * 4 if target == ARRAY_BUFFER else stride
         octets = flat.view(np.uint8).reshape(len(flat), stride)
         octets = np.pad(octets, ((0, 0), (0, padded - stride)))
         accessor["bufferView"] = self._view(octets.tobytes(), target, padded if target == ARRAY_BUFFER else None)

@@ -89,6 +89,13 @@ def test_rows_of_vertex_attributes_start_at_multiples_of_four_bytes() -> None:
     assert bytes([1, 2, 3, 0, 4, 5, 6, 0]) in builder.to_bytes()
 
 
+def test_other_rows_are_packed() -> None:
+    builder = glb.GlbBuilder()
+    builder.accessor(np.array([1, 2, 3], np.uint8))
+    assert "byteStride" not in builder.gltf["bufferViews"][0]
+    assert builder.gltf["bufferViews"][0]["byteLength"] == 3
+
+
 def test_matrices_are_stored_column_by_column() -> None:
     builder = glb.GlbBuilder()
     matrix = np.eye(4, dtype=np.float32)
