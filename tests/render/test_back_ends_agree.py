@@ -84,18 +84,18 @@ def _with_texture(material: Material, texture: Texture) -> Material:
     )
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("shading", ["paper", "corrected"])
 @pytest.mark.parametrize("texture_filter", ["trilinear", "mesa"])
 def test_fast_rasteriser_equals_the_obvious_loop(seed, shading, texture_filter):
     """Coverage and depth are exact. A byte may differ by one where the value is half-way between two bytes and the
-    sums were rounded in another order: seen at 9 of 110,000 pixels."""
+    sums were rounded in another order: seen at 20 of 38,400 pixels."""
     head_mesh = random_character(seed)
     fast = renderer("cpu").load(head_mesh, shading, texture_filter)
     away = replace(CAM60[(seed * 5 + 7) % 60], dist=1.4, far=2.4)  # nothing crosses the near plane
     for camera in (away, ORTHO["left"]):
-        truth = draw_plain(head_mesh, plan(head_mesh, shading), camera, 20, texture_filter)
-        drawn = fast.draw_both(camera, 20)
+        truth = draw_plain(head_mesh, plan(head_mesh, shading), camera, 16, texture_filter)
+        drawn = fast.draw_both(camera, 16)
         assert truth.colour.any()
         for ours, theirs in ((drawn.colour, truth.colour), (drawn.position, truth.position)):
             difference = np.abs(ours.astype(int) - theirs.astype(int))
