@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import io
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +128,7 @@ def read_average(path: Path) -> AverageHead:
                 cells_filled=arrays["cells_filled"],
                 generator_version=str(arrays["generator_version"]),
             )
-    except (OSError, ValueError, EOFError, KeyError) as error:
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise FormatError("", "an average head", str(error), file=path) from error
 
 

@@ -94,9 +94,11 @@ class Rendering:
 
     def position_map(self) -> NDArray[np.uint8]:
         """(S, S, 4) uint8: the file ``position/<camera>.png``: (xyz + 0.35)/0.7, alpha; 0 where no surface is met."""
-        met = np.isfinite(self.position[..., :1])
-        encoded = position_map.encode(np.where(met, self.position, np.float32(0)))
-        return np.concatenate([encoded, self.alpha[..., None]], axis=-1) * met.astype(np.uint8)
+        met = np.isfinite(self.position[..., 0])
+        picture = np.zeros((*self.alpha.shape, 4), np.uint8)
+        picture[met, :3] = position_map.encode(self.position[met])
+        picture[met, 3] = self.alpha[met]
+        return picture
 
 
 class Reconstruction(ABC):

@@ -39,7 +39,7 @@ class FlatColour(Reconstruction):
     def render(self, camera: Camera) -> Rendering:
         image = np.zeros((512, 512, 3), np.uint8)
         image[:] = self.opaque_pixels % 251, self.opaque_pixels % 241, int(camera.azim) % 256
-        return Rendering(image, np.full((512, 512), 255, np.uint8), np.zeros((512, 512, 3), np.float32))
+        return Rendering(image, np.full((512, 512), 255, np.uint8), np.full((512, 512, 3), np.nan, np.float32))
 
     def mesh(self, resolution: int) -> Mesh:
         corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]]) / resolution
@@ -53,6 +53,9 @@ class Quick(Method):
         super().__init__()
         settings.check_options("fails", "breaks", "dies", "interrupts")
         self.options = settings.options
+
+    def digests(self) -> dict[str, str]:
+        return {"weights": "of a file that decides the results"}
 
     def reconstruct(self, method_input: MethodInput) -> Reconstruction:
         name = str(method_input.item)

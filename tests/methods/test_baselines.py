@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from _exchange.camera import CAM60, ORTHO
+from _exchange.digest import sha256_of_file
 from _exchange.errors import InputError
 from _exchange.frames import BOX_SIDE
 from _exchange.mesh import Mesh
@@ -236,6 +238,11 @@ def test_the_mean_head_does_not_look_at_the_portrait():
     other = registry.find("mean_head").load(MethodSettings())
     other.set_item(method_input(portrait_of_disc(10)))
     assert other.render(CAM60[44]).rgba().tobytes() == _set("mean_head").render(CAM60[44]).rgba().tobytes()
+
+
+def test_the_mean_head_names_the_digest_of_its_average():
+    asset = Path(__file__).resolve().parents[2] / "_methods" / "mean_head.npz"
+    assert _set("mean_head").digests() == {"mean_head.npz": sha256_of_file(asset)}
 
 
 @pytest.mark.parametrize("resolution", [48, 128])

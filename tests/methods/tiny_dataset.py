@@ -33,7 +33,7 @@ class TinyDataset:
     """Discs of growing radius; the items named in `broken` cannot be read."""
 
     root: Path = Path("tiny")
-    count: int = 4
+    count: int = 3
     broken: tuple[str, ...] = ()
     renderset: str = "tiny"
     default_protocol: str = "corrected"

@@ -1,0 +1,132 @@
+"""A run that is killed with SIGKILL at random moments and started again ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from _exchange.digest import sha256_of_file
+from _exchange.journal import Journal
+from tests.methods.quick_method import write_distribution
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+ITEMS = 6
+FILES_PER_ITEM = 33
+KILLS = 5
+PATIENCE_S = 120
+"""Until a step of one killed run is given up; nothing is measured with it."""
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from _methods.generate import GenerateOptions, generate
+from tests.methods.tiny_dataset import TinyDataset
+
+if __name__ == "__main__":
+    options = GenerateOptions(out=Path(sys.argv[1]), method="quick", workers=int(sys.argv[2]))
+    generate(TinyDataset(count=int(sys.argv[3])), options)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Holds the program and the distribution of its method."""
+    folder = tmp_path_factory.mktemp("kill")
+    write_distribution(folder, "tests.methods.quick_method:ENTRY")
+    (folder / "program.py").write_text(PROGRAM)
+    return folder
+
+
+def _start(folder: Path, run: Path, workers: int) -> subprocess.Popen:
+    path = os.pathsep.join([str(REPOSITORY), str(folder)])
+    environment = {**os.environ, "PYTHONPATH": path, "ANIME3D_PROGRESS": "off"}
+    command = [sys.executable, str(folder / "program.py"), str(run), str(workers), str(ITEMS)]
+    return subprocess.Popen(command, cwd=folder, env=environment)
+
+
+def _finish(folder: Path, run: Path, workers: int) -> None:
+    assert _start(folder, run, workers).wait(PATIENCE_S) == 0
+
+
+def _result_files(run: Path) -> list[Path]:
+    """Everything below `items` but the statuses, also hidden leftovers."""
+    return [path for path in (run / "items").rglob("*") if path.name != "status.json" and not path.is_dir()]
+
+
+def _results(run: Path) -> dict[str, str]:
+    return {path.relative_to(run).as_posix(): sha256_of_file(path) for path in _result_files(run)}
+
+
+def _kill_after(process: subprocess.Popen, run: Path, new_files: int) -> bool:
+    """Kill when so many files were added; whether the process was still at work."""
+    target = len(_result_files(run)) + new_files
+    deadline = time.monotonic() + PATIENCE_S
+    while process.poll() is None and len(_result_files(run)) < target:
+        assert time.monotonic() < deadline, "the run makes no progress"
+        time.sleep(0.002)
+    was_running = process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait(PATIENCE_S)
+    return was_running
+
+
+def test_killed_runs_end_with_the_bytes_of_an_undisturbed_one(folder):
+    _finish(folder, folder / "undisturbed", workers=1)
+    expected = _results(folder / "undisturbed")
+    assert len(expected) == ITEMS * FILES_PER_ITEM
+
+    random = np.random.default_rng(20230324)
+    killed = 0
+    for kill in range(KILLS):
+        process = _start(folder, folder / "killed", workers=1 + kill % 2)
+        killed += _kill_after(process, folder / "killed", int(random.integers(1, FILES_PER_ITEM)))
+    assert killed == KILLS
+    assert len(_results(folder / "killed")) < len(expected) or not _is_complete(folder / "killed")
+
+    _finish(folder, folder / "killed", workers=2)
+    assert _results(folder / "killed") == expected
+    assert _is_complete(folder / "killed")
+
+
+def _is_complete(run: Path) -> bool:
+    return len(Journal(run / "journal.jsonl").entries()) == ITEMS
+
+
+def test_workers_end_when_their_parent_is_killed(folder):
+    process = _start(folder, folder / "orphans", workers=2)
+    deadline = time.monotonic() + PATIENCE_S
+    while not (children := _children(process.pid)) or not _result_files(folder / "orphans"):
+        assert time.monotonic() < deadline, "no worker started"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait(PATIENCE_S)
+    while any(_is_alive(child) for child in children):
+        assert time.monotonic() < deadline, "a worker outlives its parent"
+        time.sleep(0.05)
+
+
+def _children(parent: int) -> list[int]:
+    """Process ids whose parent is `parent`."""
+    children = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after_name = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # ended between listing and reading
+        if int(after_name[1]) == parent:
+            children.append(int(stat.parent.name))
+    return children
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
