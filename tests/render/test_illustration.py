@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -289,7 +290,7 @@ def everything() -> HeadMesh:
     )
 
 
-CHANGES = {
+CHANGES: dict[str, Any] = {
     "silhouette_width": 3.0,
     "crease_width": 2.0,
     "texture_width": 2.0,
@@ -327,14 +328,15 @@ def test_no_strength_leaves_flat_colours() -> None:
     np.testing.assert_array_equal(drawing.picture, drawing.flat)
 
 
-def test_a_length_of_the_light_does_not_matter() -> None:
-    twice = tuple(2 * part for part in STYLE.light)
+def test_the_length_of_the_light_does_not_matter() -> None:
+    right, up, towards = STYLE.light
+    twice = (2 * right, 2 * up, 2 * towards)
     np.testing.assert_array_equal(layers(everything()).shade, layers(everything(), replace(STYLE, light=twice)).shade)
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [("crease_width", -1.0), ("depth_jump", float("nan")), ("light", (0.0, 0.0, 0.0))]
 )
-def test_a_senseless_style_is_refused_by_name(name: str, value: object) -> None:
+def test_a_senseless_style_is_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(InputError, match="light" if name == "light" else name):
         replace(STYLE, **{name: value})

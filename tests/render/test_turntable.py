@@ -34,11 +34,8 @@ def seen_in_the_middle(frame: np.ndarray) -> list[int]:
 
 
 def test_twelve_cameras_are_the_evaluations_turn() -> None:
-    def direction(camera: object) -> np.ndarray:
-        return camera.head_world_from_opencv()  # type: ignore[attr-defined]
-
     for camera, index in zip(turntable_cameras(12), SPIN12, strict=True):
-        np.testing.assert_allclose(direction(camera), direction(CAM60[index]), atol=1e-6)
+        np.testing.assert_allclose(camera.label(), CAM60[index].label(), atol=1e-6)
 
 
 def test_the_first_frame_is_the_front_as_the_dataset_draws_it() -> None:
@@ -77,7 +74,7 @@ def frames() -> list[np.ndarray]:
 @pytest.mark.parametrize("suffix", MIME_TYPES)
 def test_the_file_holds_the_frames_in_order_and_repeats_for_ever(suffix: str, frames: list[np.ndarray]) -> None:
     with Image.open(io.BytesIO(turntable_bytes(frames, suffix, seconds=4.0))) as animation:
-        assert animation.n_frames == 8
+        assert getattr(animation, "n_frames", 1) == 8
         assert animation.info["loop"] == 0
         total = 0
         for index, frame in enumerate(frames):
