@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
 from _exchange.errors import SuiteError
 
@@ -99,7 +100,15 @@ _work_of_this_process: list[Callable[..., Any]] = []
 def _begin(parent: int, prepare: Callable[..., Callable[..., Any]], arguments: tuple[object, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    _work_of_this_process[:] = [prepare(*arguments)]
+    try:
+        work = prepare(*arguments)
+    except Exception as error:  # handed to the parent with the first piece; a pool would only say that it is broken
+        work = partial(_refuse, error)
+    _work_of_this_process[:] = [work]
+
+
+def _refuse(error: Exception, _: Any) -> NoReturn:
+    raise error
 
 
 def _work_on(piece: Any) -> Any:
