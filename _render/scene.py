@@ -38,8 +38,8 @@ class GeometryBuffers:
         face: (S, S) int32 index of the triangle in that part, −1 where nothing is shown.
         depth: (S, S) float32 distance along the viewing direction from the camera, metres; infinite where nothing is.
         position: (S, S, 3) float32, `head_model`, metres.
-        normal: (S, S, 3) float32 unit smooth normals (angle-weighted, welded by position), `head_world`, turned
-            towards the camera.
+        normal: (S, S, 3) float32 unit smooth normals (angle-weighted, welded by position), `head_world`, turned round
+            on triangles that are seen from behind.
         uv: (S, S, 2) float32 texture coordinates.
     """
 

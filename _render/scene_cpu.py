@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from _exchange.camera import Camera
-from _exchange.frames import BOX_SIDE, head_world_from_head_model
+from _exchange.frames import BOX_SIDE
 from _exchange.mesh import HeadMesh, Mesh
 from _exchange.protocol import Way
 from _render import position_map, projection, textures
@@ -99,7 +99,7 @@ class CpuScene:
             face=np.where(is_shown, np.append(self.arrays.face_in_part, 0)[face], -1).astype(np.int32),
             depth=np.where(is_shown, depth, np.inf).astype(np.float32),
             position=position,
-            normal=_towards_camera(normal, position, camera),
+            normal=_towards_camera(normal, view),
             uv=uv,
         )
 
@@ -197,13 +197,12 @@ ALPHA_MARGIN = 1e-6
 _NO_ACCUMULATOR = np.zeros((0, 0, 4), np.float32)
 
 
-def _towards_camera(normal: NDArray[np.float32], position: NDArray[np.float32], camera: Camera) -> NDArray[np.float32]:
-    """(S, S, 3) `head_world` normals made unit again and turned to the side that the camera sees."""
+def _towards_camera(normal: NDArray[np.float32], view: _View) -> NDArray[np.float32]:
+    """(S, S, 3) normals made unit again, and turned round on triangles that are seen from behind."""
     length = np.linalg.norm(normal, axis=-1, keepdims=True)
     normal = np.divide(normal, length, out=np.zeros_like(normal), where=length > 1e-12)
-    pose = camera.head_world_from_opencv()
-    backwards = np.broadcast_to(-pose[:3, 2], normal.shape)
-    if not camera.is_orthographic:
-        backwards = pose[:3, 3] - head_world_from_head_model(position)
-    facing = (normal * backwards).sum(axis=-1, keepdims=True)
-    return np.where(facing < 0, -normal, normal).astype(np.float32)
+    faces, screen = view.geometry[0], view.geometry[2].astype(np.float64)
+    sides = screen[faces[:, 1:]] - screen[faces[:, :1]]
+    seen_from_behind = sides[:, 0, 0] * sides[:, 1, 1] > sides[:, 0, 1] * sides[:, 1, 0]  # clockwise, y down
+    behind = np.append(seen_from_behind, False)[view.shown]
+    return np.where(behind[..., None], -normal, normal).astype(np.float32)
