@@ -9,7 +9,7 @@ import igl
 import numpy as np
 from numpy.typing import NDArray
 
-from _databacks.vrm import TrueSurface, read_head_mesh, read_true_surface
+from _databacks.vrm import TrueSurface, read_true_surface
 from _exchange.frames import BOX_SIDE, IMAGE_SIZE, head_model_from_model, head_world_from_head_model
 from _exchange.items import Region, TruthFiles
 from _exchange.mesh import Mesh
@@ -77,14 +77,11 @@ def read_whole_surface(truth: TruthFiles, protocol: Protocol) -> TrueSurface:
         InputError: the file cannot be read, or (bind pose) is no VRM 0.x.
         FormatError: something in it is wrong.
     """
-    if protocol.truth_pose == "bind":
-        return read_true_surface(truth.character, pose="bind")
     head = None
     if truth.head_position:
         x, y, z = truth.head_position
         head = (x, y, z)
-    drawn = read_head_mesh(truth.character, shading="corrected", fit=truth.fit, head_position=head).surface()
-    return TrueSurface(drawn.verts.astype(np.float32), drawn.faces.astype(np.int64), np.zeros(3))
+    return read_true_surface(truth.character, pose=protocol.truth_pose, fit=truth.fit, head_position=head)
 
 
 def compared_true_surface(truth: TruthFiles, protocol: Protocol) -> Mesh:

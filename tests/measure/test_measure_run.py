@@ -10,7 +10,7 @@ import random
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from _exchange.run_record import ItemStatus
 from _exchange.scores import read_scores
 from _measure.mesh_file import read_mesh_file
 from _measure.predictions import OriginalPredictions, RunPredictions, predictions_in
-from _measure.protocols import Settings
+from _measure.protocols import Settings, score_item
 from _measure.run import MeasureOptions, measure_run
 from _measure.table import Table
 from tests.measure.small_benchmark import DISC_PX, SmallBenchmark, disc, make_benchmark, sphere
@@ -104,6 +104,10 @@ def test_real_squeeze_network_scores_every_picture(benchmark_run: SmallBenchmark
     distances = [values[str(item), "lpips_squeeze", "ortho_front"] for item in benchmark_run.items]
     assert distances == sorted(distances)
     assert table.weights == {shared_squeeze_weights.source: shared_squeeze_weights.sha256}
+    before = results(benchmark_run.run)
+    benchmark_run.run.measured.unlink()
+    measure(benchmark_run, workers=2)
+    assert results(benchmark_run.run) == before
 
 
 def test_paper_accepts_alexnet_only() -> None:
@@ -165,6 +169,41 @@ def test_a_run_without_items_is_refused(benchmark_run: SmallBenchmark) -> None:
         measure_run(benchmark_run.run, benchmark_run.predictions, [], benchmark_run.truth_of, MeasureOptions())
 
 
+def test_a_fault_in_one_item_stops_no_other(benchmark_run: SmallBenchmark, monkeypatch) -> None:
+    def faulty(item: ItemId, *rest):
+        if item == benchmark_run.items[0]:
+            raise ZeroDivisionError("a fault of ours")
+        return score_item(item, *rest)
+
+    monkeypatch.setattr("_measure.run.score_item", faulty)
+    table = measure(benchmark_run)
+    assert [(p.item, p.reason) for p in table.problems] == [
+        ("balls/ball_0", "Unexpected ZeroDivisionError: a fault of ours.")
+    ]
+    assert {score.item for score in read_scores(benchmark_run.run.scores)} == {"balls/ball_1", "balls/ball_2"}
+
+
+@dataclass(frozen=True)
+class DeadlyPredictions(RunPredictions):
+    """Ends every process but its maker's when asked about ball_1."""
+
+    maker: int = 0
+
+    def failure(self, item: ItemId) -> str:
+        if item.idx == "ball_1" and os.getpid() != self.maker:
+            os._exit(1)
+        return ""
+
+
+def test_an_item_that_kills_its_worker_stops_no_other(benchmark_run: SmallBenchmark) -> None:
+    deadly = DeadlyPredictions(benchmark_run.run, os.getpid())
+    options = replace(OPTIONS, workers=2)
+    table = measure_run(benchmark_run.run, deadly, benchmark_run.items, benchmark_run.truth_of, options)
+    assert [problem.item for problem in table.problems] == ["balls/ball_1"]
+    assert "worker process died" in table.problems[0].reason
+    assert {score.item for score in read_scores(benchmark_run.run.scores)} == {"balls/ball_0", "balls/ball_2"}
+
+
 # -- reading predictions ----------------------------------------------------------------------------------------
 
 
@@ -213,6 +252,23 @@ def test_a_finished_item_is_not_scored_again_and_a_changed_one_is(benchmark_run:
     added = benchmark_run.run.measured.read_text().splitlines()[len(lines) :]
     assert [json.loads(line)["item"] for line in added] == ["balls/ball_1"]
     assert results(benchmark_run.run) != before
+
+
+def test_an_interrupted_run_keeps_what_is_finished(benchmark_run: SmallBenchmark, monkeypatch) -> None:
+    scored = []
+
+    def interrupted(item: ItemId, *rest):
+        scored.append(item)
+        if len(scored) == 2:
+            raise KeyboardInterrupt
+        return score_item(item, *rest)
+
+    monkeypatch.setattr("_measure.run.score_item", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        measure(benchmark_run)
+    assert not benchmark_run.run.scores.exists()
+    measure(benchmark_run)
+    assert scored == [benchmark_run.items[i] for i in (0, 1, 1, 2)]
 
 
 @pytest.mark.parametrize("settings", [Settings(sample_count=600), Settings(PAPER, "alex", sample_count=500)])
