@@ -5,6 +5,8 @@ Source: spec/measure.md §1, §3.7.
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +53,7 @@ def _read_npz(path: Path) -> dict[str, object]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in ("verts", "faces", "colors") if name in arrays}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise FormatError("", "an .npz archive of plain arrays", str(error), file=path) from error
 
 

@@ -63,3 +63,11 @@ def test_object_arrays_in_archives_are_refused(tmp_path: Path) -> None:
     np.savez(folder_of(tmp_path) / "front.npz", verts=np.array([{}], object), faces=FACES)
     with pytest.raises(FormatError, match=r"^front\.npz: "):
         OriginalRun(tmp_path).mesh(ITEM)
+
+
+def test_a_torn_archive_is_refused_with_its_name(tmp_path: Path) -> None:
+    path = folder_of(tmp_path) / "front.npz"
+    np.savez(path, verts=VERTS, faces=FACES)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(FormatError, match=r"^front\.npz: .*archive"):
+        OriginalRun(tmp_path).mesh(ITEM)
