@@ -10,10 +10,11 @@ from _databacks.dataset import Dataset, open_dataset
 from _exchange.errors import InputError
 from _exchange.items import ItemId
 from _exchange.original_layout import is_original_run
-from _exchange.protocol import Protocol, protocol_named
+from _exchange.protocol import protocol_named
 from _exchange.run_folder import RUNS, RunFolder, latest_run
 from _exchange.run_record import RunRecord
 from _exchange.workers import available_cores
+from _measure.bench import BenchReport, bench_measure
 from _measure.predictions import predictions_in
 from _measure.protocols import Settings
 from _measure.run import MeasureOptions, measure_run
@@ -44,42 +45,62 @@ class MeasureConfig:
     """Never fetch weights, however small."""
 
 
+@dataclass(frozen=True)
+class _Subject:
+    """What is measured, and with which settings."""
+
+    run: RunFolder
+    dataset: Dataset
+    items: list[ItemId]
+    method: str
+    settings: Settings
+
+
 def measure(config: MeasureConfig) -> Table:
     """Score the run and write ``scores.jsonl`` and the tables into its folder.
 
     Raises:
         InputError: there is no such run or dataset, or options contradict one another.
     """
-    if config.limit < 0 or config.workers < 0:
-        raise InputError(f"Expected limit and workers of at least 0, found {config.limit} and {config.workers}.")
-    run = latest_run(RUNS) if config.path is None else RunFolder(config.path)
-    dataset, items, protocol, method = _subject(run, config)
-    items = items[: config.limit] if config.limit else items
-    lpips = config.lpips_net or ("alex" if protocol.lpips_range == "unit" else "squeeze")
-    title = f"{run.path}: {method} on {dataset.renderset}"
-    if dataset.default_protocol != "paper":
+    subject = _subject(config)
+    title = f"{subject.run.path}: {subject.method} on {subject.dataset.renderset}"
+    if subject.dataset.default_protocol != "paper":
         title += f" ({NOT_COMPARABLE})"
     options = MeasureOptions(
-        settings=Settings(protocol=protocol, lpips_network=lpips, run_seed=config.seed),
+        settings=subject.settings,
         title=title,
         workers=config.workers or available_cores(),
         may_download=not config.offline,
     )
-    return measure_run(run, predictions_in(run.path), items, dataset.truth, options)
+    predictions = predictions_in(subject.run.path)
+    return measure_run(subject.run, predictions, subject.items, subject.dataset.truth, options)
 
 
-def _subject(run: RunFolder, config: MeasureConfig) -> tuple[Dataset, list[ItemId], Protocol, str]:
-    """Dataset, items, protocol and method of what is measured."""
+def bench(config: MeasureConfig) -> BenchReport:
+    """Time the stages of measuring the run, and write nothing; raises as `measure` does."""
+    subject = _subject(config)
+    return bench_measure(subject.items, subject.dataset.truth, predictions_in(subject.run.path), subject.settings)
+
+
+def _subject(config: MeasureConfig) -> _Subject:
+    if config.limit < 0 or config.workers < 0:
+        raise InputError(f"Expected limit and workers of at least 0, found {config.limit} and {config.workers}.")
+    run = latest_run(RUNS) if config.path is None else RunFolder(config.path)
     if run.record.is_file():
         record = RunRecord.read(run.record)
         dataset = open_dataset(config.data or Path(record.data_root), record.dataset)
         items = [ItemId.parse(name) for name in record.items]
-        return dataset, items, protocol_named(config.protocol or record.protocol), record.method
-    if not is_original_run(run.path):
+        protocol, method = protocol_named(config.protocol or record.protocol), record.method
+    elif not is_original_run(run.path):
         raise InputError(
             f"Expected a run in {run.path}, found none.", next_step="Run python3 -m _scripts.generate first."
         )
-    if config.data is None:
+    elif config.data is None:
         raise InputError(f"Expected --data DATASET for the predictions in {run.path}, found none.")
-    dataset = open_dataset(config.data)
-    return dataset, dataset.items(), protocol_named(config.protocol or dataset.default_protocol), run.path.parent.name
+    else:
+        dataset = open_dataset(config.data)
+        items = dataset.items()
+        protocol, method = protocol_named(config.protocol or dataset.default_protocol), run.path.parent.name
+    lpips = config.lpips_net or ("alex" if protocol.lpips_range == "unit" else "squeeze")
+    settings = Settings(protocol=protocol, lpips_network=lpips, run_seed=config.seed)
+    return _Subject(run, dataset, items[: config.limit] if config.limit else items, method, settings)
