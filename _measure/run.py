@@ -103,10 +103,10 @@ def measure_run(
     for item in items:
         try:
             truth = truth_of(item)
-        except SuiteError as error:
+            key = item_key(item, truth, predictions, decisive)
+        except (SuiteError, OSError) as error:
             done[item] = ItemScores((), (Problem(str(item), "", str(error)),))
             continue
-        key = item_key(item, truth, predictions, decisive)
         if known.get(str(item), ("",))[0] == key:
             done[item] = known[str(item)][1]
         else:
@@ -146,6 +146,8 @@ def item_key(item: ItemId, truth: TruthFiles, predictions: Predictions, decisive
 def _score_all(
     run: RunFolder, todo: Sequence[_Piece], settings: Settings, workers: int, *, with_lpips: bool
 ) -> dict[ItemId, ItemScores]:
+    if not todo:
+        return {}
     done = {}
     with progress("measure", len(todo)) as shown:
         for piece, answer in results_of(_Scorer.load, (settings, with_lpips), todo, workers):

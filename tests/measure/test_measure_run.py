@@ -140,6 +140,13 @@ def test_a_failed_item_carries_its_reason(benchmark_run: SmallBenchmark) -> None
     assert table.problems[0].reason == "failed: The hair caught fire."
 
 
+def test_a_torn_status_makes_its_item_missing(benchmark_run: SmallBenchmark) -> None:
+    benchmark_run.run.item(benchmark_run.items[2]).status.write_text("{")
+    table = measure(benchmark_run)
+    assert [problem.item for problem in table.problems] == ["balls/ball_2"]
+    assert "status.json" in table.problems[0].reason
+
+
 def test_truth_that_cannot_be_found_makes_its_item_missing(benchmark_run: SmallBenchmark) -> None:
     def truth_of(item: ItemId):
         if item == benchmark_run.items[1]:
