@@ -161,7 +161,7 @@ def _band(turns: Floats, loop: Floats, swatch: str, shadow: Floats, bone: str = 
 def _roll_collar() -> list[Solid]:
     turns = np.linspace(-np.pi, np.pi, 33)
     tilt = 0.010 * np.cos(turns)[:, None]
-    radius = np.array([0.036, 0.0385, 0.041, 0.043, 0.049, 0.040])
+    radius = np.array([0.036, 0.0385, 0.041, 0.043, 0.041, 0.036])
     y = np.array([-0.128, -0.125, -0.130, -0.150, -0.182, -0.185])
     loop = np.stack([np.broadcast_to(radius, (33, 6)), y - tilt * smoothstep(y, -0.18, -0.13)], axis=-1)
     rings_closed = _band(turns, loop, "cloth", np.array([0.9, 0.2, 0.15, 0.25, 0.7, 0.9]))
@@ -195,8 +195,8 @@ def _hood_collar() -> list[Solid]:
     angle = np.linspace(0, 2 * np.pi, 11)[:-1]
     back = (1 - np.cos(turns)) / 2
     thick = (0.009 + 0.009 * back)[:, None]
-    middle = (0.050 + 0.010 * back)[:, None]
-    height = (-0.196 + 0.026 * back)[:, None]
+    middle = (0.053 + 0.008 * back)[:, None]
+    height = (-0.191 + 0.022 * back)[:, None]
     radius = middle + thick * np.cos(angle)[None, :]
     y = height + 1.15 * thick * np.sin(angle)[None, :]
     shadow = 0.5 - 0.5 * np.sin(angle)

@@ -103,12 +103,13 @@ def sidelock_solids(scalp: Scalp, traits: HairTraits, stream: Stream, tip_y: flo
         for turn, spacing, drop, layer in ((1.06, 0.34, 0.0, 1), (1.26, 0.30, 0.012, 0)):
             tip = tip_y + (0.0 if blunt else drop + stream.jitter(0.008))
             sway = 0.0 if blunt else 0.05 * traits.curl
+            lift = 0.007 + 0.004 * layer
             guide = hanging_guide(
                 scalp, (side * (turn - 0.12), 0.04), (side * turn, scalp.run_to(tip)),
-                (0.004 + 0.004 * layer, 0.004), _DRAPE, sway=side * sway, waves=1.0,
+                (lift, 0.006), _DRAPE, sway=side * sway, waves=1.0,
             )  # fmt: skip
             half_widths = spread_width(scalp, guide, spacing, 1.2, widths)
-            solids.append(lock(guide, half_widths, 0.007, int(stream.uniform(0, LOCK_TILES))))
+            solids.append(lock(guide, half_widths, 0.007, int(stream.uniform(0, LOCK_TILES)), depth=0.005))
     return solids
 
 

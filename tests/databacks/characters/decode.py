@@ -75,13 +75,8 @@ def decode(content: bytes) -> Decoded:
         kind, width = np.dtype(_TYPES[accessor.componentType]), _WIDTHS[accessor.type]
         stride = view.byteStride or kind.itemsize * width
         start = (view.byteOffset or 0) + (accessor.byteOffset or 0)
-        rows = [
-            np.frombuffer(blob, kind, width, start + stride * row) if stride != kind.itemsize * width else None
-            for row in range(accessor.count if stride != kind.itemsize * width else 0)
-        ]
-        if rows:
-            return np.stack(rows)
-        return np.frombuffer(blob, kind, accessor.count * width, start).reshape(accessor.count, width)
+        rows = [np.frombuffer(blob, kind, width, start + stride * row) for row in range(accessor.count)]
+        return np.stack(rows)
 
     primitives = []
     for primitive in gltf.meshes[0].primitives:
