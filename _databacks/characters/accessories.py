@@ -50,7 +50,7 @@ def _cat_ear(scalp: Scalp, side: float) -> list[Solid]:
 def _clip(scalp: Scalp, side: int) -> list[Solid]:
     solids = []
     for turn, tilt in ((0.80, 0.5), (0.86, -0.5)):
-        place, outward = scalp.shell(side * turn, 1.12, 0.014)
+        place, outward = scalp.shell(side * turn, 1.12, 0.020)
         bar = ellipsoid(np.zeros(3), np.array([0.020, 0.0042, 0.0035]), "clothes", tuple(swatch_uv("accent", 0.1)))
         across = unit(np.cross(np.array([0.0, 1.0, 0.0]), outward))
         upward = np.cross(outward, across)
