@@ -114,7 +114,8 @@ def test_the_table_shows_values_errors_counts_and_what_did_not_run(reported: Sma
     text = index(reported).text
     assert "geom cd ↓ 2.000 1.000 2 1" in text  # mean of 1 and 3 cm, and √2/√2
     assert "all lpips ↓ 5.0000E-01 2.5000E-01 2 1" in text
-    assert f"front clip ↑ not run 0 3 no {HOSTILE}" in text
+    assert f"front clip ↑ not run 0 3 no {HOSTILE} front" in text
+    assert "back clip ↑ not run 0 3 as above back" in text
     assert "Protocol corrected , LPIPS through squeeze , 3 items, 1 of them with something missing." in text
     assert "python 3.11.7" in text
 
