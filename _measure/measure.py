@@ -15,7 +15,7 @@ from _exchange.run_folder import RUNS, RunFolder, latest_run
 from _exchange.run_record import RunRecord
 from _exchange.workers import available_cores
 from _measure.bench import BenchReport, bench_measure
-from _measure.predictions import predictions_in
+from _measure.predictions import Predictions, predictions_in
 from _measure.protocols import Settings
 from _measure.run import MeasureOptions, measure_run
 from _measure.table import Table
@@ -29,6 +29,8 @@ class MeasureConfig:
 
     path: Path | None = None
     """Run folder, or a folder of predictions in the original's layout; default: the latest run below runs/."""
+    out: Path | None = None
+    """Folder for scores and tables; default: the run itself, or runs/NAME for predictions in the original's layout."""
     data: Path | None = None
     """Dataset root; default: where the run's record says it was."""
     protocol: Literal["paper", "corrected"] | None = None
@@ -47,9 +49,10 @@ class MeasureConfig:
 
 @dataclass(frozen=True)
 class _Subject:
-    """What is measured, and with which settings."""
+    """What is measured, with which settings, and where results go."""
 
-    run: RunFolder
+    predictions: Predictions
+    results: RunFolder
     dataset: Dataset
     items: list[ItemId]
     method: str
@@ -57,13 +60,13 @@ class _Subject:
 
 
 def measure(config: MeasureConfig) -> Table:
-    """Score the run and write ``scores.jsonl`` and the tables into its folder.
+    """Score the run and write ``scores.jsonl`` and the tables.
 
     Raises:
         InputError: there is no such run or dataset, or options contradict one another.
     """
     subject = _subject(config)
-    title = f"{subject.run.path}: {subject.method} on {subject.dataset.renderset}"
+    title = f"{subject.method} on {subject.dataset.renderset}"
     if subject.dataset.default_protocol != "paper":
         title += f" ({NOT_COMPARABLE})"
     options = MeasureOptions(
@@ -72,14 +75,13 @@ def measure(config: MeasureConfig) -> Table:
         workers=config.workers or available_cores(),
         may_download=not config.offline,
     )
-    predictions = predictions_in(subject.run.path)
-    return measure_run(subject.run, predictions, subject.items, subject.dataset.truth, options)
+    return measure_run(subject.results, subject.predictions, subject.items, subject.dataset.truth, options)
 
 
 def bench(config: MeasureConfig) -> BenchReport:
     """Time the stages of measuring the run, and write nothing; raises as `measure` does."""
     subject = _subject(config)
-    return bench_measure(subject.items, subject.dataset.truth, predictions_in(subject.run.path), subject.settings)
+    return bench_measure(subject.items, subject.dataset.truth, subject.predictions, subject.settings)
 
 
 def _subject(config: MeasureConfig) -> _Subject:
@@ -91,6 +93,7 @@ def _subject(config: MeasureConfig) -> _Subject:
         dataset = open_dataset(config.data or Path(record.data_root), record.dataset)
         items = [ItemId.parse(name) for name in record.items]
         protocol, method = protocol_named(config.protocol or record.protocol), record.method
+        results = run
     elif not is_original_run(run.path):
         raise InputError(
             f"Expected a run in {run.path}, found none.", next_step="Run python3 -m _scripts.generate first."
@@ -101,6 +104,9 @@ def _subject(config: MeasureConfig) -> _Subject:
         dataset = open_dataset(config.data)
         items = dataset.items()
         protocol, method = protocol_named(config.protocol or dataset.default_protocol), run.path.parent.name
+        results = RunFolder(RUNS / method)
     lpips = config.lpips_net or ("alex" if protocol.lpips_range == "unit" else "squeeze")
     settings = Settings(protocol=protocol, lpips_network=lpips, run_seed=config.seed)
-    return _Subject(run, dataset, items[: config.limit] if config.limit else items, method, settings)
+    kept = items[: config.limit] if config.limit else items
+    results = results if config.out is None else RunFolder(config.out)
+    return _Subject(predictions_in(run.path), results, dataset, kept, method, settings)
