@@ -47,7 +47,7 @@ def test_the_table_of_commands_lists_every_verb_once() -> None:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the README assumes: own characters, and the published data where fixtures stand in for them."""
+    """What the README assumes: own characters, and the published data where fixtures stand in for them."""
     folder = tmp_path_factory.mktemp("desk")
     write_character(FIRST_FREE_SEED, folder / "my_characters" / "one.vrm")
     published = PARITY / "measure" / "e2e" / "_data"

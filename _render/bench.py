@@ -1,0 +1,142 @@
+"""How long the pictures of one character take, stage by stage.
+
+The mix is that of the performance page: 60 `rgb60`, 10 `xyza60`, 5 `ortho` and 5 `ortho_xyza` pictures.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from _exchange.camera import Camera
+from _exchange.errors import MissingComponent
+from _exchange.mesh import HeadMesh
+from _exchange.pictures import png_bytes
+from _exchange.protocol import Way
+from _render.choose import renderer
+from _render.kinds import KINDS, finished, views_of_kind
+from _render.scene import Renderer, Scene
+
+MIX: Mapping[str, int] = {"rgb60": 60, "xyza60": 10, "ortho": 5, "ortho_xyza": 5}
+"""Pictures per kind; where a kind has more views they are spread evenly over them."""
+STAGES = ("load", "draw", "finish", "encode")
+"""Tables and mip chains; rasterising and shading; reduction and background; PNG."""
+
+
+@dataclass(frozen=True)
+class RenderBench:
+    """One measurement.
+
+    Attributes:
+        back_end: ``cpu`` or ``egl``.
+        reason: the renderer's sentence about itself.
+        shading: paper or corrected.
+        triangles: of the character.
+        pictures: number of pictures drawn.
+        cpu_seconds: CPU seconds of the process per stage, all threads, median over the repeats.
+        wall_seconds: wall seconds per stage, likewise.
+    """
+
+    back_end: str
+    reason: str
+    shading: Way
+    triangles: int
+    pictures: int
+    cpu_seconds: Mapping[str, float]
+    wall_seconds: Mapping[str, float]
+
+    @property
+    def total_cpu_seconds(self) -> float:
+        """Sum over the stages."""
+        return sum(self.cpu_seconds.values())
+
+
+class _Clock:
+    """Adds up CPU and wall seconds per stage."""
+
+    def __init__(self) -> None:
+        self.cpu = dict.fromkeys(STAGES, 0.0)
+        self.wall = dict.fromkeys(STAGES, 0.0)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        cpu, wall = time.process_time(), time.perf_counter()
+        yield
+        self.cpu[name] += time.process_time() - cpu
+        self.wall[name] += time.perf_counter() - wall
+
+
+def bench_render(
+    back_end: Renderer,
+    head_mesh: HeadMesh,
+    shading: Way = "corrected",
+    mix: Mapping[str, int] = MIX,
+    repeats: int = 3,
+) -> RenderBench:
+    """Draw, finish and encode the mix `repeats` times, after one picture that is not counted (compilation, caches)."""
+    back_end.load(head_mesh, shading).draw(Camera(0.0, 0.0), size=64)
+    clocks = [_one_run(back_end, head_mesh, shading, mix) for _ in range(repeats)]
+    return RenderBench(
+        back_end=back_end.name,
+        reason=back_end.reason,
+        shading=shading,
+        triangles=head_mesh.triangle_count,
+        pictures=sum(mix.values()),
+        cpu_seconds={stage: statistics.median(clock.cpu[stage] for clock in clocks) for stage in STAGES},
+        wall_seconds={stage: statistics.median(clock.wall[stage] for clock in clocks) for stage in STAGES},
+    )
+
+
+def bench_back_ends(head_mesh: HeadMesh, shading: Way = "corrected", repeats: int = 3) -> list[RenderBench]:
+    """`bench_render` on the CPU rasteriser and, where there is one, on OpenGL."""
+    renderers: list[Renderer] = [renderer("cpu")]
+    with suppress(MissingComponent):
+        renderers.append(renderer("egl"))
+    return [bench_render(one, head_mesh, shading, repeats=repeats) for one in renderers]
+
+
+def render_bench_text(benches: Sequence[RenderBench]) -> str:
+    """A table for people: CPU seconds by stage and back end, wall seconds beside their sum."""
+    lines = [f"{'CPU s':<8}" + "".join(f"{stage:>9}" for stage in (*STAGES, "total", "wall")), "=" * 62]
+    for one in benches:
+        values = [*one.cpu_seconds.values(), one.total_cpu_seconds, sum(one.wall_seconds.values())]
+        lines.append(f"{one.back_end:<8}" + "".join(f"{value:>9.2f}" for value in values))
+    first = benches[0]
+    lines += [
+        "",
+        f"one character, {first.triangles} triangles, {first.pictures} pictures of 512², {first.shading} shading",
+    ]
+    lines += [f"{one.back_end}: {one.reason}" for one in benches]
+    if all(one.back_end != "egl" for one in benches):
+        lines.append("egl: not run, there is no OpenGL through EGL here (python3 -m _scripts.doctor)")
+    return "\n".join(lines)
+
+
+def _one_run(back_end: Renderer, head_mesh: HeadMesh, shading: Way, mix: Mapping[str, int]) -> _Clock:
+    clock = _Clock()
+    with clock.stage("load"):
+        scene = back_end.load(head_mesh, shading)
+        scene.prepare()
+    for kind, camera in _jobs(mix):
+        _picture(scene, kind, camera, clock)
+    return clock
+
+
+def _jobs(mix: Mapping[str, int]) -> Iterator[tuple[str, Camera]]:
+    for kind, count in mix.items():
+        cameras = list(views_of_kind(kind).values())
+        for index in range(count):
+            yield kind, cameras[index * len(cameras) // count]
+
+
+def _picture(scene: Scene, kind: str, camera: Camera, clock: _Clock) -> None:
+    entry = KINDS[kind]
+    with clock.stage("draw"):
+        drawing = scene.draw(camera, entry.what, entry.draw_size)
+    with clock.stage("finish"):
+        picture = finished(entry, drawing)
+    with clock.stage("encode"):
+        png_bytes(picture)
