@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -18,7 +20,7 @@ from _exchange.frames import BOX_SIDE
 from _exchange.mesh import Mesh
 from _exchange.pictures import read_picture
 from _methods import registry
-from _methods.inflate import swelling
+from _methods.inflate import body_of_sheet, swelling
 from _methods.interface import Method, MethodSettings, Rendering
 from _methods.sheet import sheet_of_alpha
 from tests.methods.tiny_dataset import method_input, portrait_of_disc
@@ -172,6 +174,21 @@ def test_real_portraits_inflate_to_watertight_meshes_inside_the_cube(path):
     mesh = method.mesh(96)
     assert _trimesh(mesh).is_watertight
     assert np.abs(mesh.verts).max() <= BOX_SIDE / 2
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.02, 0.98))
+def test_any_alpha_inflates_to_a_watertight_mesh_inside_the_cube(seed, share):
+    random = np.random.default_rng(seed)
+    coarse = 255 * (random.random((24, 24)) < share)
+    coarse[random.integers(24), random.integers(24)] = 255
+    alpha = np.zeros((512, 512), np.uint8)
+    alpha[:] = coarse[np.arange(512)[:, None] * 24 // 512, np.arange(512) * 24 // 512]
+    body = body_of_sheet(sheet_of_alpha(alpha, 48))
+    mesh = trimesh.Trimesh(body.verts, np.concatenate([body.sheets, body.wall]), process=False)
+    assert mesh.is_watertight
+    assert mesh.volume > 0
+    assert np.abs(body.verts).max() <= BOX_SIDE / 2
 
 
 def test_a_disc_swells_to_a_half_ball():
