@@ -76,7 +76,7 @@ def bench_render(
     mix: Mapping[str, int] = MIX,
     repeats: int = 3,
 ) -> RenderBench:
-    """Draw, finish and encode the mix `repeats` times, after one picture that is not counted (compilation, caches)."""
+    """Draw, finish and encode the mix `repeats` times, after one picture of each kind that is not counted."""
     back_end.load(head_mesh, shading).draw(Camera(0.0, 0.0), size=64)
     clocks = [_one_run(back_end, head_mesh, shading, mix) for _ in range(repeats)]
     return RenderBench(

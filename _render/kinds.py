@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from _exchange.camera import CAM60, ORTHO, Camera, random_views
 from _exchange.errors import InputError
 from _exchange.frames import IMAGE_SIZE
-from _render.framebuffer import on_white, reduced
+from _render.framebuffer import on_white, reduced, reduced_on_white
 from _render.scene import Scene, What
 
 
@@ -98,7 +98,7 @@ def draw_kind(scene: Scene, kind: str, camera: Camera) -> NDArray[np.uint8]:
 def finished(kind: Kind, drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """What becomes of a drawing before it is saved: reduction and background."""
     if kind.draw_size == 2 * IMAGE_SIZE:
-        drawing = reduced(drawing)
+        return reduced_on_white(drawing) if kind.on_white else reduced(drawing)
     return on_white(drawing) if kind.on_white else drawing
 
 

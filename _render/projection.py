@@ -10,11 +10,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from _render.clipping import GUARD_PIXELS
+from _render.compiling import KERNEL
 
 GUARD = 2.0 * GUARD_PIXELS
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**KERNEL)
 def project(positions, clip_from_head, size, screen, inverse_w, window_z):  # type: ignore[no-untyped-def]
     """Fill (V, 2) int64 screen x, y (1/256 pixel, y down), (V,) 1/w and (V,) z in 0..1; whether all are drawable.
 
@@ -34,14 +35,14 @@ def project(positions, clip_from_head, size, screen, inverse_w, window_z):  # ty
     return drawable
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**KERNEL)
 def project_clip(clip, size, screen, inverse_w, window_z):  # type: ignore[no-untyped-def]
     """The second half of `project`, for (V, 4) clip coordinates."""
     for v in range(len(clip)):
         _divide(v, clip[v, 0], clip[v, 1], clip[v, 2], clip[v, 3], size * 128.0, screen, inverse_w, window_z)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**KERNEL)
 def _divide(v, x, y, z, w, scale, screen, inverse_w, window_z):  # type: ignore[no-untyped-def]
     if w > 0.0:
         inverse = 1.0 / w

@@ -99,10 +99,10 @@ void main() {
 
 @dataclass(frozen=True, eq=False)
 class _Target:
-    """Framebuffers of one size: `solid` has colour, position and depth; `blended` has the same colour and depth."""
+    """Framebuffers of one size: `solid` has colour, position and depth; `colour` the same colour and depth alone."""
 
     solid: Any
-    blended: Any
+    colour: Any
 
 
 class EglRenderer:
@@ -179,7 +179,7 @@ class EglRenderer:
             depth = self._context.depth_renderbuffer((size, size))
             self._targets[key] = _Target(
                 solid=self._context.framebuffer([colour, position], depth),
-                blended=self._context.framebuffer([colour], depth),
+                colour=self._context.framebuffer([colour], depth),
             )
         return self._targets[key]
 
@@ -192,16 +192,19 @@ class EglScene:
         with renderer.context:
             self._upload()
 
+    def prepare(self) -> None:
+        """Nothing is left to do: the upload builds everything."""
+
     def draw(self, camera: Camera, what: What = "colour", size: int = 512) -> NDArray[np.uint8]:
         """The (size, size, 4) uint8 picture of one view."""
         with self._renderer.context:
-            target = self._draw(camera, size)
+            target = self._draw(camera, size, with_position=what == "position")
             return self._read_colour(target, size) if what == "colour" else self._read_position(target, size)
 
     def draw_both(self, camera: Camera, size: int = 512) -> Drawing:
         """Colour and position of one view, from one pass over the triangles."""
         with self._renderer.context:
-            target = self._draw(camera, size)
+            target = self._draw(camera, size, with_position=True)
             return Drawing(self._read_colour(target, size), self._read_position(target, size))
 
     def geometry_buffers(self, camera: Camera, size: int = 512) -> GeometryBuffers:
@@ -253,12 +256,13 @@ class EglScene:
             anisotropy=float(MAX_ANISOTROPY) if smooth else 1.0,
         )
 
-    def _draw(self, camera: Camera, size: int) -> _Target:
+    def _draw(self, camera: Camera, size: int, with_position: bool) -> _Target:
         context, program = self._renderer.context, self._renderer.program
         target = self._renderer.target(size, self._blends)
-        target.solid.use()
-        target.solid.depth_mask = True
-        target.solid.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
+        solid = target.solid if with_position else target.colour
+        solid.use()
+        solid.depth_mask = True
+        solid.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         if self._vertex_array is None:
             return target
         clip_from_head = camera.clip_from_eye() @ camera.eye_from_head_model()
@@ -270,8 +274,8 @@ class EglScene:
         context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
         for index, draw in enumerate(self._plan.draws):
             if draw.blends:
-                target.blended.use()
-                target.blended.depth_mask = draw.writes_depth
+                target.colour.use()
+                target.colour.depth_mask = draw.writes_depth
                 context.enable(moderngl.BLEND)
             self._draw_one(index, draw)
         return target
@@ -300,8 +304,8 @@ class EglScene:
 
     def _read_colour(self, target: _Target, size: int) -> NDArray[np.uint8]:
         if not self._blends:
-            return _top_down(target.solid.read(components=4), np.uint8, size)
-        floats = np.ascontiguousarray(_top_down(target.blended.read(components=4, dtype="f4"), np.float32, size))
+            return _top_down(target.colour.read(components=4), np.uint8, size)
+        floats = np.ascontiguousarray(_top_down(target.colour.read(components=4, dtype="f4"), np.float32, size))
         picture = np.zeros((size, size, 4), np.uint8)
         resolve(floats, picture)
         return picture

@@ -12,16 +12,11 @@ Arrays are passed to inner functions one by one: unpacking records of them there
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numba import njit
 
-KERNEL: dict[str, Any] = {"cache": True, "error_model": "numpy"}
-"""Options of functions called from Python."""
-LEAF: dict[str, Any] = {**KERNEL, "forceinline": True, "_nrt": False}
-"""Options of functions called per pixel. They make no arrays, so the reference counting of those they are given is
-switched off: its atomic instructions would take five sixths of the time."""
+from _render.compiling import CALLED_LEAF, KERNEL, LEAF
 
 TEXTURE, WRAP_U, WRAP_V, MAGNIFY, MINIFY, CULL, TESTED, KEEPS_ALPHA, WRITES_DEPTH, VERTEX_COLOR = range(10)
 """Columns of the table of draws; `texture` is −1 where there is none."""
@@ -102,7 +97,7 @@ def _nearest(texels, levels, texture, wrap_u, wrap_v, u, v):  # type: ignore[no-
     return float(texel & 0xFF), float(texel >> 8 & 0xFF), float(texel >> 16 & 0xFF), float(texel >> 24)
 
 
-@njit(**{**LEAF, "forceinline": False})
+@njit(**CALLED_LEAF)
 def _ellipse(texels, levels, texture, last_level, wrap_u, wrap_v, u, v, au, av, bu, bv, shorter):  # type: ignore[no-untyped-def]
     """The filter `mesa`: Gaussian weights over the ellipse that the pixel covers on one level (renderer.md §5.1)."""
     level = 0
@@ -395,23 +390,3 @@ def shade(shown, geometry, look, mesa, half_box, picture, accumulator):  # type:
             else:
                 picture[row, col, 0], picture[row, col, 1] = _byte(red), _byte(green)
                 picture[row, col, 2], picture[row, col, 3] = _byte(blue), _byte(alpha)
-
-
-@njit(**KERNEL)
-def interpolate(shown, geometry, values, result):  # type: ignore[no-untyped-def]
-    """(V, C) vertex values at every shown pixel, perspective-correct, into (S, S, C) float32."""
-    faces, _, screen, inverse_w, _, _, _, _ = geometry
-    for row in range(shown.shape[0]):
-        for col in range(shown.shape[1]):
-            triangle = shown[row, col]
-            if triangle < 0:
-                continue
-            i, j, k, xi, yi, xj, yj, xk, yk, _ = _corners(triangle, faces, screen)
-            x, y = col * 256 + 128, row * 256 + 128
-            p = _edge(xj, yj, xk, yk, x, y) * inverse_w[i]
-            q = _edge(xk, yk, xi, yi, x, y) * inverse_w[j]
-            r = _edge(xi, yi, xj, yj, x, y) * inverse_w[k]
-            scale = 1.0 / (p + q + r)
-            for channel in range(values.shape[1]):
-                total = p * values[i, channel] + q * values[j, channel] + r * values[k, channel]
-                result[row, col, channel] = total * scale

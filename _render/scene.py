@@ -54,6 +54,9 @@ class GeometryBuffers:
 class Scene(Protocol):
     """One character, loaded; cheap to draw from many cameras."""
 
+    def prepare(self) -> None:
+        """Build now what the first drawing would build: mip chains and tables."""
+
     def draw(self, camera: Camera, what: What = "colour", size: int = 512) -> NDArray[np.uint8]:
         """The (size, size, 4) uint8 picture of one view, not reduced and not composited."""
 

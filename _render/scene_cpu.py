@@ -12,11 +12,12 @@ from _exchange.camera import Camera
 from _exchange.frames import BOX_SIDE
 from _exchange.mesh import HeadMesh, Mesh
 from _exchange.protocol import Way
-from _render import position_map, projection, textures
+from _render import projection, textures
 from _render import rasterise_numba as kernels
 from _render.arrays import DrawnArrays, arrays_of_colored_mesh, arrays_of_head_mesh
 from _render.clipping import ClippedTriangles, clip_triangles
 from _render.framebuffer import resolve
+from _render.interpolate_numba import encode_positions, interpolate
 from _render.normals import smooth_normals
 from _render.scene import Drawing, GeometryBuffers, What
 from _render.shading import Plan, colored_plan, plan
@@ -68,6 +69,10 @@ class CpuScene:
     arrays: DrawnArrays
     texture_filter: Filter
 
+    def prepare(self) -> None:
+        """Build mip chains and tables now."""
+        _ = self._look
+
     def draw(self, camera: Camera, what: What = "colour", size: int = 512) -> NDArray[np.uint8]:
         """The (size, size, 4) uint8 picture of one view."""
         view = self._cover(camera, size)
@@ -91,7 +96,7 @@ class CpuScene:
         part_of_draw = np.array([draw.part for draw in self.plan.draws] or [0], np.int16)
         position, normal, uv = (np.zeros((size, size, channels), np.float32) for channels in (3, 3, 2))
         for values, result in ((self.arrays.positions, position), (self._normals, normal), (self.arrays.uv, uv)):
-            kernels.interpolate(view.shown, view.geometry, view.extend(values), result)
+            interpolate(view.shown, view.geometry, view.extend(values), result)
         eye_from_head_model = camera.eye_from_head_model()
         depth = -(position @ eye_from_head_model[2, :3] + eye_from_head_model[2, 3])
         return GeometryBuffers(
@@ -177,13 +182,10 @@ class CpuScene:
 
     def _position(self, view: _View, colour: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
         """The position map; alpha is the colour picture's, or 255 where something was drawn."""
-        points = np.zeros((*view.shown.shape, 3), np.float32)
-        kernels.interpolate(view.shown, view.geometry, view.geometry[5], points)
-        is_shown = view.shown >= 0
         picture = np.zeros((*view.shown.shape, 4), np.uint8)
-        picture[..., :3] = position_map.encode(points)
-        picture[..., 3] = 255 if colour is None else colour[..., 3]
-        picture[~is_shown] = 0
+        encode_positions(view.shown, view.geometry, BOX_SIDE, picture)
+        if colour is not None:
+            picture[..., 3] = colour[..., 3]
         return picture
 
     @property

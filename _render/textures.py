@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from _render.compiling import KERNEL
+
 Filter = Literal["trilinear", "mesa"]
 MAX_ANISOTROPY = 16
 """Most probes along the long axis of a pixel's footprint in the filter `trilinear`."""
@@ -69,7 +71,7 @@ def pack(images: Sequence[NDArray[np.uint8]]) -> TexelStore:
     return TexelStore(texels, levels, level_counts, least)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(**KERNEL)
 def _half(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = pixels.shape[0], pixels.shape[1]
     new_height, new_width = max(1, height // 2), max(1, width // 2)

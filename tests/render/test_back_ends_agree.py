@@ -88,8 +88,8 @@ def _with_texture(material: Material, texture: Texture) -> Material:
 @pytest.mark.parametrize("shading", ["paper", "corrected"])
 @pytest.mark.parametrize("texture_filter", ["trilinear", "mesa"])
 def test_fast_rasteriser_equals_the_obvious_loop(seed, shading, texture_filter):
-    """Coverage and depth are exact. A byte may differ by one where the value is half-way between two bytes and the
-    sums were rounded in another order: seen at 20 of 38,400 pixels."""
+    """Coverage and depth are exact. A byte may differ by one where a mip texel or a pixel lies half-way between two
+    bytes and was summed in another order (odd image sizes): seen at up to 2 % of a picture of noise, never by two."""
     head_mesh = random_character(seed)
     fast = renderer("cpu").load(head_mesh, shading, texture_filter)
     away = replace(CAM60[(seed * 5 + 7) % 60], dist=1.4, far=2.4)  # nothing crosses the near plane
@@ -100,7 +100,7 @@ def test_fast_rasteriser_equals_the_obvious_loop(seed, shading, texture_filter):
         for ours, theirs in ((drawn.colour, truth.colour), (drawn.position, truth.position)):
             difference = np.abs(ours.astype(int) - theirs.astype(int))
             assert difference.max() <= 1
-            assert (difference > 0).any(axis=-1).mean() <= 0.01
+            assert (difference > 0).any(axis=-1).mean() <= 0.03
 
 
 def test_fast_rasteriser_equals_the_obvious_loop_at_the_near_plane():

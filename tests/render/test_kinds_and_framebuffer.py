@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from _exchange.camera import CAM60, ORTHO, Camera, random_views
 from _exchange.errors import InputError
 from _render import position_map
+from _render.bench import MIX, STAGES, bench_render
 from _render.choose import renderer
-from _render.framebuffer import on_white, reduced, resolve
+from _render.framebuffer import on_white, reduced, reduced_on_white, resolve
 from _render.kinds import KINDS, draw_kind, draw_kinds, views_of_kind
 from _render.scene import Drawing
 from tests.render.shapes import character, colored, square
@@ -115,6 +117,23 @@ def test_reduction_weighs_four_by_four_pixels_by_one_three_three_one():
     assert np.abs(block - [[4, 12, 0], [12, 36, 0], [0, 0, 0]]).max() <= 1
 
 
+@pytest.mark.parametrize("shape", [(4, 4), (6, 8), (64, 48), (30, 22)])
+@pytest.mark.parametrize("content", ["noise", "opaque", "patch", "colour without alpha"])
+def test_reduction_equals_pillow_byte_for_byte(shape, content):
+    picture = np.random.default_rng(shape[0]).integers(0, 256, (*shape, 4)).astype(np.uint8)
+    if content == "opaque":
+        picture[..., 3] = 255
+    elif content != "noise":
+        patch = np.zeros(shape, bool)
+        patch[shape[0] // 3 : shape[0] // 2, shape[1] // 4 : shape[1] // 2] = True
+        picture[~patch, 3] = 0
+        if content == "patch":
+            picture[~patch] = 0
+    resized = Image.fromarray(picture).resize((shape[1] // 2, shape[0] // 2), Image.Resampling.BILINEAR)
+    assert (reduced(picture) == np.asarray(resized)).all()
+    assert (reduced_on_white(picture) == on_white(np.asarray(resized))).all()
+
+
 def test_reduction_is_premultiplied():
     """Transparent red beside opaque blue must not bleed into it."""
     picture = np.zeros((8, 8, 4), np.uint8)
@@ -165,3 +184,13 @@ def test_position_map_of_a_known_plane_holds_the_planes_points():
     x, y = 0.35 - (cols + 0.5) / 128 * 0.7, 0.35 - (rows + 0.5) / 128 * 0.7
     expected = np.stack([x, y, np.full(len(x), 0.1)], axis=1)
     assert np.abs(position_map.decode(picture[rows, cols]) - expected).max() <= 0.7 / 255 / 2 + 1e-4
+
+
+def test_bench_measures_every_stage_of_the_mix():
+    head_mesh = character(square(colored(1, 2, 3, 255)))
+    found = bench_render(renderer("cpu"), head_mesh, "paper", {"rgb60": 3, "ortho_xyza": 2}, repeats=1)
+    assert (found.back_end, found.shading, found.triangles, found.pictures) == ("cpu", "paper", 2, 5)
+    assert set(found.cpu_seconds) == set(found.wall_seconds) == set(STAGES)
+    assert found.wall_seconds["draw"] > 0
+    assert found.total_cpu_seconds == pytest.approx(sum(found.cpu_seconds.values()))
+    assert sum(MIX.values()) == 80
