@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from _databacks.names import OWN
+from _databacks.names import OWN, UnknownItem
 from _databacks.records import CharacterRecord
 from _databacks.rendered_set import RenderedSet
 from _exchange.items import ItemId, TruthFiles
@@ -26,6 +26,11 @@ class Own(RenderedSet):
     def _records(self) -> dict[ItemId, CharacterRecord]:
         return {item: CharacterRecord.read(self.folder.record(item)) for item in self.items()}
 
+    def _record(self, item: ItemId) -> CharacterRecord:
+        if item not in self._records:
+            raise UnknownItem(f"Expected one of the {len(self._records)} characters in {self.root}, found {item}.")
+        return self._records[item]
+
     @property
     def default_protocol(self) -> Way:
         """How the pictures were drawn: `corrected` unless `prepare` was told otherwise."""
@@ -33,9 +38,9 @@ class Own(RenderedSet):
 
     def character(self, item: ItemId) -> Path:
         """The copy of the user's file, under its own suffix."""
-        return self.root / self._records[item].character
+        return self.root / self._record(item).character
 
     def truth(self, item: ItemId) -> TruthFiles:
         """Where the truth lies, and how the character was read when it was drawn."""
-        record = self._records[item]
+        record = self._record(item)
         return replace(super().truth(item), head_position=record.head_position, fit=record.fit)
