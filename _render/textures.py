@@ -18,8 +18,8 @@ from _render.compiling import KERNEL
 Filter = Literal["trilinear", "mesa"]
 MAX_ANISOTROPY = 16
 """Most probes along the long axis of a pixel's footprint in the filter `trilinear`."""
-MAX_LEVELS = 16
-"""Mip levels of the largest image that is allowed, 32768²."""
+MAX_LEVELS = 32
+"""Rows of the table of levels: more than any image that is read can have (`pictures.MAX_PIXELS`)."""
 
 
 def mip_chain(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
