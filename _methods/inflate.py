@@ -26,8 +26,6 @@ from _methods.interface import DEFAULT_RESOLUTION, Method, MethodSettings, Recon
 from _methods.sheet import ALPHA_LEVEL, Sheet, colors_at, head_world_xy, opaque_colors, sheet_of_alpha
 from _render.choose import renderer
 
-# y in `head_world`, then how far the front and the back of a character reach there, metres. Typical of anime
-# characters whose head joint is at (0, −0.1, 0): crown, eyes, mouth, chin, neck, shoulders, chest.
 _PROFILE = np.array(
     [
         (0.35, 0.10, 0.10),
@@ -42,6 +40,8 @@ _PROFILE = np.array(
         (-0.33, 0.135, 0.055),
     ]
 )
+"""y in `head_world`, then how far the front and the back of a character reach there, metres: crown, eyes, mouth, chin,
+neck, shoulders, chest. Rounded means of six freely licensed VRM characters, none of them of the sample set."""
 _LOWEST_OF_HEAD = -0.03
 """Above this y everything belongs to the head or its hair, metres."""
 _STANDARD_SWELLING = 0.13

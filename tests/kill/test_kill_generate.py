@@ -44,11 +44,11 @@ def folder(tmp_path_factory):
     return folder
 
 
-def _start(folder: Path, run: Path, workers: int) -> subprocess.Popen:
+def _start(folder: Path, run: Path, workers: int, **settings: bool) -> subprocess.Popen:
     path = os.pathsep.join([str(REPOSITORY), str(folder)])
     environment = {**os.environ, "PYTHONPATH": path, "ANIME3D_PROGRESS": "off"}
     command = [sys.executable, str(folder / "program.py"), str(run), str(workers), str(ITEMS)]
-    return subprocess.Popen(command, cwd=folder, env=environment)
+    return subprocess.Popen(command, cwd=folder, env=environment, **settings)
 
 
 def _finish(folder: Path, run: Path, workers: int) -> None:
@@ -88,11 +88,16 @@ def _run_and_kill(folder: Path, run: Path, workers: int, files: int) -> bool:
     return was_running
 
 
-def test_killed_runs_end_with_the_bytes_of_an_undisturbed_one(folder):
+@pytest.fixture(scope="module")
+def expected(folder):
+    """Results of a run that nothing disturbed."""
     _finish(folder, folder / "undisturbed", workers=1)
-    expected = _results(folder / "undisturbed")
-    assert len(expected) == ITEMS * FILES_PER_ITEM
+    results = _results(folder / "undisturbed")
+    assert len(results) == ITEMS * FILES_PER_ITEM
+    return results
 
+
+def test_killed_runs_end_with_the_bytes_of_an_undisturbed_one(folder, expected):
     random = np.random.default_rng(20230324)
     for kill in range(KILLS):
         files = int(random.integers(1, FILES_PER_ITEM))
@@ -108,6 +113,23 @@ def _is_complete(run: Path) -> bool:
     return len(Journal(run / "journal.jsonl").entries()) == ITEMS
 
 
+def test_ctrl_c_ends_all_processes_and_leaves_a_run_that_goes_on(folder, expected):
+    run = folder / "interrupted"
+    started_ns, deadline = time.time_ns(), time.monotonic() + PATIENCE_S
+    process = _start(folder, run, workers=2, start_new_session=True)
+    while _files_since(run, started_ns) < 2 * FILES_PER_ITEM:
+        assert time.monotonic() < deadline, "the run makes no progress"
+        time.sleep(0.005)
+    workers = _children(process.pid)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the parent and all workers
+    assert process.wait(PATIENCE_S) != 0
+    _wait_until_ended(workers, deadline)
+    assert not [path for path in _result_files(run) if path.name.startswith(".")], "half-written files"
+    assert not _is_complete(run)
+    _finish(folder, run, workers=1)
+    assert _results(run) == expected
+
+
 def test_workers_end_when_their_parent_is_killed(folder):
     process = _start(folder, folder / "orphans", workers=2)
     deadline = time.monotonic() + PATIENCE_S
@@ -116,7 +138,11 @@ def test_workers_end_when_their_parent_is_killed(folder):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait(PATIENCE_S)
-    while any(_is_alive(child) for child in children):
+    _wait_until_ended(children, deadline)
+
+
+def _wait_until_ended(processes: list[int], deadline: float) -> None:
+    while any(_is_alive(process) for process in processes):
         assert time.monotonic() < deadline, "a worker outlives its parent"
         time.sleep(0.05)
 
