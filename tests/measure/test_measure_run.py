@@ -19,6 +19,7 @@ import pytest
 from _exchange.errors import FormatError, InputError
 from _exchange.glb import write_mesh_glb
 from _exchange.items import ItemId
+from _exchange.mesh import Mesh
 from _exchange.pictures import write_png
 from _exchange.protocol import CORRECTED, PAPER
 from _exchange.run_folder import TABLE_FORMATS, RunFolder
@@ -229,6 +230,15 @@ def test_mesh_files_keep_their_vertices_and_faces(tmp_path: Path) -> None:
     read = read_mesh_file(tmp_path / "mesh.glb")
     np.testing.assert_array_equal(read.verts, mesh.verts.astype(np.float32))
     np.testing.assert_array_equal(read.faces, mesh.faces)
+
+
+def test_mesh_files_keep_their_colours_and_are_white_without(tmp_path: Path) -> None:
+    bare = sphere(subdivisions=1)
+    colors = np.arange(4 * len(bare.verts), dtype=np.uint32).astype(np.uint8).reshape(-1, 4)
+    write_mesh_glb(tmp_path / "coloured.glb", Mesh(bare.verts, bare.faces, colors))
+    write_mesh_glb(tmp_path / "bare.glb", bare)
+    np.testing.assert_array_equal(read_mesh_file(tmp_path / "coloured.glb").colors, colors)
+    assert (read_mesh_file(tmp_path / "bare.glb").colors == 255).all()
 
 
 def test_mesh_files_without_triangles_are_refused(tmp_path: Path) -> None:
