@@ -10,4 +10,4 @@ LEAF: dict[str, Any] = {**KERNEL, "forceinline": True, "_nrt": False}
 """Functions called per pixel. They make no arrays, so the reference counting of those they are given is switched off:
 its atomic instructions would take five sixths of the time."""
 CALLED_LEAF: dict[str, Any] = {**LEAF, "forceinline": False}
-"""The same for a function that is too large to be copied into its callers."""
+"""The same for functions that are too large to be copied into every caller."""

@@ -47,7 +47,7 @@ def _wrap(index, count, mode):  # type: ignore[no-untyped-def]
     return index if index < count else 2 * count - 1 - index
 
 
-@njit(**LEAF)
+@njit(**CALLED_LEAF)
 def _bilinear(texels, levels, texture, level, wrap_u, wrap_v, u, v):  # type: ignore[no-untyped-def]
     """Red and blue, green and alpha, each pair in one whole number (32 bits apart), × 65536.
 
