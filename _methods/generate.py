@@ -12,14 +12,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
+from _databacks.dataset import Dataset
 from _exchange import atomic
 from _exchange.camera import standard_camera
 from _exchange.digest import sha256_of_bytes, sha256_of_value
 from _exchange.errors import InputError, SuiteError
 from _exchange.glb import mesh_glb
-from _exchange.items import RENDERED_CAMERAS, ItemId, MethodInput
+from _exchange.items import RENDERED_CAMERAS, ItemId
 from _exchange.journal import Journal, JournalEntry
 from _exchange.pictures import png_bytes
 from _exchange.progress import progress
@@ -30,30 +31,6 @@ from _exchange.workers import WorkerDied, results_of
 from _methods import registry
 from _methods.interface import DEFAULT_RESOLUTION, Method, MethodSettings
 from _render.choose import renderer
-
-
-class Portraits(Protocol):
-    """What `generate` needs of a dataset; `_databacks.dataset.Dataset` is one. It is sent to workers by pickle."""
-
-    renderset: str
-    """Name of the render set, e.g. ``daredemoE``."""
-
-    @property
-    def root(self) -> Path:
-        """Its folder."""
-
-    @property
-    def default_protocol(self) -> str:
-        """``paper`` for published sets, ``corrected`` for others."""
-
-    def items(self) -> Sequence[ItemId]:
-        """All items in list order."""
-
-    def method_input(self, item: ItemId) -> MethodInput:
-        """The portrait and its alignment; raises SuiteError where they cannot be read."""
-
-    def digest(self, items: Sequence[ItemId] | None = None) -> str:
-        """SHA-256 of the inputs of `items`."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +109,7 @@ class GenerateSummary:
     failed: Mapping[str, str]
 
 
-def generate(dataset: Portraits, options: GenerateOptions) -> GenerateSummary:
+def generate(dataset: Dataset, options: GenerateOptions) -> GenerateSummary:
     """Make (or finish) a run.
 
     One item that fails is recorded and stops nothing. Results are the same bytes whatever the workers, the shards and
@@ -184,7 +161,7 @@ def _with_chosen_back_end(settings: MethodSettings) -> MethodSettings:
 # -- the run folder ---------------------------------------------------------------------------------------------
 
 
-def _record(dataset: Portraits, options: GenerateOptions, method: Method, planned: Sequence[ItemId]) -> RunRecord:
+def _record(dataset: Dataset, options: GenerateOptions, method: Method, planned: Sequence[ItemId]) -> RunRecord:
     settings = options.settings
     return RunRecord(
         method=options.method,
@@ -269,7 +246,7 @@ def _delete_run(run: RunFolder) -> None:
         path.unlink(missing_ok=True)
 
 
-def _item_key(record: RunRecord, dataset: Portraits, item: ItemId) -> str:
+def _item_key(record: RunRecord, dataset: Dataset, item: ItemId) -> str:
     """Digest of everything that decides one item's results: the record without what is about other items."""
     decisive = {name: value for name, value in record.resolved.items() if name != "items"}
     digests = {**record.digests, "dataset": dataset.digest([item])}
@@ -291,14 +268,14 @@ class _Made:
 class _Work:
     """The work of one process: called with an item, it makes everything of it."""
 
-    dataset: Portraits
+    dataset: Dataset
     method: Method
     resolution: int
     run: RunFolder
 
     @classmethod
     def load(
-        cls, dataset: Portraits, method_name: str, settings: MethodSettings, resolution: int, run: RunFolder
+        cls, dataset: Dataset, method_name: str, settings: MethodSettings, resolution: int, run: RunFolder
     ) -> _Work:
         """Load the method, once per process."""
         return cls(dataset, registry.find(method_name).load(settings), resolution, run)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.volume import color_volume, lattice_points, mesh_from_volume, volume_from_sigma
 from tests.parity.fixtures import measure_files
+from training.volume import color_volume, lattice_points, mesh_from_volume, volume_from_sigma
 
 
 @pytest.mark.parametrize("path", measure_files("chain*.npz"))

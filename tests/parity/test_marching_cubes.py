@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.volume import crop_mask, cull_mask, density_from_sigma, lattice_points, mesh_from_volume
 from tests.parity.fixtures import measure_files
+from training.volume import crop_mask, cull_mask, density_from_sigma, lattice_points, mesh_from_volume
 
 MARCHING_CUBES = measure_files("marching_cubes*.npz")
 SIGMA_THAT_SATURATES = 16.72
