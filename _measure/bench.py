@@ -22,7 +22,7 @@ from _measure.metrics.psnr import psnr
 from _measure.metrics.ssim import ssim
 from _measure.predictions import Predictions
 from _measure.protocols import Networks, Settings, lpips_score, region_of_picture, score_item, subset_of_camera
-from _measure.run import load_networks, single_threaded
+from _measure.run import load_networks
 from _measure.sampling import sample_generator, sample_surface
 from _measure.surface_distance import distance_to_surface, distance_to_surface_plain
 from _measure.true_surface import compared_true_surface, cut_to_region
@@ -102,6 +102,8 @@ def bench_measure(
     settings: Settings,
 ) -> BenchReport:
     """Time every stage on every item, single-threaded; raises as reading the files does."""
+    from torch_utils.determinism import single_threaded
+
     networks, lpips = Networks(), str(settings.lpips_network)
     try:
         networks = load_networks(settings)

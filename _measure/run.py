@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -181,7 +181,7 @@ class _Scorer:
     def __call__(self, piece: _Piece) -> ItemScores:
         """All scores of one item; failures are answers, not errors."""
         try:
-            with single_threaded() if self.networks.lpips is not None else nullcontext():
+            with _one_torch_thread(self.networks):
                 return score_item(piece.item, piece.truth, piece.predictions, self.settings, self.networks)
         except Exception as error:  # a fault in one item, ours or a library's, must not stop the others
             reason = f"Unexpected {type(error).__name__}: {error}."
@@ -196,17 +196,13 @@ def load_networks(settings: Settings) -> Networks:
     return Networks(lpips=LpipsNetwork(settings.lpips_network, weights.tensors))
 
 
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Run torch in one thread, so that sums do not depend on the number of cores."""
-    import torch
+def _one_torch_thread(networks: Networks) -> AbstractContextManager[None]:
+    """Torch is imported only where a network runs."""
+    if networks.lpips is None:
+        return nullcontext()
+    from torch_utils.determinism import single_threaded
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return single_threaded()
 
 
 # -- the journal of scores --------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""The torch foundation: what networks stand on, and nothing about anime characters."""
