@@ -7,6 +7,8 @@ row 0 turned to the top. Source: spec/renderer.md §5, §12.3.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -121,7 +123,7 @@ class EglRenderer:
             raise MissingComponent(
                 f"Expected an OpenGL 3.3 context through EGL, found none ({error}).", next_step=_INSTALL
             ) from error
-        self._context.gc_mode = "auto"
+        self._context.gc_mode = "context_gc"  # freed in `current`: never while another context is current
         self.device: str = self._context.info["GL_RENDERER"]
         self._program = self._context.program(vertex_shader=VERTEX_SHADER, fragment_shader=FRAGMENT_SHADER)
         self._targets: dict[tuple[int, bool], _Target] = {}
@@ -165,6 +167,13 @@ class EglRenderer:
         """The moderngl context."""
         return self._context
 
+    @contextmanager
+    def current(self) -> Iterator[Any]:
+        """Make the moderngl context current, and free what dropped scenes left on the device."""
+        with self._context:
+            self._context.gc()
+            yield self._context
+
     @property
     def program(self) -> Any:
         """The one program; its uniforms are set before every draw."""
@@ -189,21 +198,21 @@ class EglScene:
 
     def __init__(self, renderer: EglRenderer, drawn: Plan, arrays: DrawnArrays) -> None:
         self._renderer, self._plan, self._arrays = renderer, drawn, arrays
-        with renderer.context:
-            self._upload()
+        with renderer.current() as context:
+            self._upload(context)
 
     def prepare(self) -> None:
         """Nothing is left to do: the upload builds everything."""
 
     def draw(self, camera: Camera, what: What = "colour", size: int = 512) -> NDArray[np.uint8]:
         """The (size, size, 4) uint8 picture of one view."""
-        with self._renderer.context:
+        with self._renderer.current():
             target = self._draw(camera, size, with_position=what == "position")
             return self._read_colour(target, size) if what == "colour" else self._read_position(target, size)
 
     def draw_both(self, camera: Camera, size: int = 512) -> Drawing:
         """Colour and position of one view, from one pass over the triangles."""
-        with self._renderer.context:
+        with self._renderer.current():
             target = self._draw(camera, size, with_position=True)
             return Drawing(self._read_colour(target, size), self._read_position(target, size))
 
@@ -221,8 +230,8 @@ class EglScene:
     def _blends(self) -> bool:
         return any(draw.blends for draw in self._plan.draws)
 
-    def _upload(self) -> None:
-        context, arrays = self._renderer.context, self._arrays
+    def _upload(self, context: Any) -> None:
+        arrays = self._arrays
         colors = arrays.colors if len(arrays.colors) else np.ones((len(arrays.positions), 4), np.float32)
         vertices = np.concatenate([arrays.positions, arrays.uv, colors], axis=1).astype("f4")
         self._vertex_array = None

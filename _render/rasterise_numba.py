@@ -269,8 +269,11 @@ def _composite(accumulator, row, col, red, green, blue, alpha):  # type: ignore[
 
 
 @njit(**KERNEL)
-def cover(first, last, geometry, look, rules, depth, shown, accumulator):  # type: ignore[no-untyped-def]
-    """Draw triangles first..last−1 in order into (S, S) int32 `depth` and `shown` (triangle indices).
+def cover(order, geometry, look, rules, depth, shown, accumulator):  # type: ignore[no-untyped-def]
+    """Draw the triangles of `order` into (S, S) int32 `depth` and `shown` (triangle indices).
+
+    Equal depths are decided by the triangles' indices, so solid triangles may come in any order; near ones first is
+    quickest, since hidden fragments need no texture.
 
     With a (S, S, 4) float32 accumulator (premultiplied, 0..1) they are composited into it instead of being shown.
     geometry: faces, face_draw, screen, inverse_w, window_z, positions, uv, colors. look: draw modes, draw numbers
@@ -281,7 +284,7 @@ def cover(first, last, geometry, look, rules, depth, shown, accumulator):  # typ
     modes, numbers, texels, levels, level_counts = look
     mesa, ties_last, half_box = rules
     size, blending = depth.shape[0], accumulator.shape[0] > 0
-    for triangle in range(first, last):
+    for triangle in order:
         corners = _corners(triangle, faces, screen)
         i, j, k, xi, yi, xj, yj, xk, yk, area = corners
         draw = face_draw[triangle]
@@ -316,7 +319,9 @@ def cover(first, last, geometry, look, rules, depth, shown, accumulator):  # typ
                 entered = True
                 z = math.floor(zi + (ej - bias_j) * slope_j + (ek - bias_k) * slope_k)
                 nearest = depth[row, col]
-                if z > nearest or z > DEPTH_STEPS or z < 0 or (z == nearest and not ties_last):
+                if z > nearest or z > DEPTH_STEPS or z < 0:
+                    continue
+                if z == nearest and not blending and (triangle > shown[row, col]) != ties_last:
                     continue
                 edges = (ei - bias_i, ej - bias_j, ek - bias_k)
                 if straddles:

@@ -161,7 +161,8 @@ class CpuScene:
         geometry: tuple[NDArray, ...] = (faces, face_draw, screen, inverse_w, window_z, *attributes)
         depth = np.full((size, size), kernels.EMPTY, np.int32)
         shown = np.full((size, size), -1, np.int32)
-        kernels.cover(0, solid_count, geometry, self._look, self._rules, depth, shown, _NO_ACCUMULATOR)
+        order = _near_first(faces[:solid_count], window_z, self._look[0][face_draw[:solid_count], kernels.TESTED])
+        kernels.cover(order, geometry, self._look, self._rules, depth, shown, _NO_ACCUMULATOR)
         source = np.arange(len(faces), dtype=np.int32) if clipped is None else clipped.source
         return _View(geometry, clipped, source, solid_count, depth, shown)
 
@@ -175,8 +176,8 @@ class CpuScene:
         mesa = self.texture_filter == "mesa"
         kernels.shade(view.shown, view.geometry, self._look, mesa, hole, picture, accumulator)
         if blended:
-            first, last, depth = view.solid_count, len(view.source), view.depth.copy()
-            kernels.cover(first, last, view.geometry, self._look, self._rules, depth, view.shown, accumulator)
+            order, depth = np.arange(view.solid_count, len(view.source)), view.depth.copy()
+            kernels.cover(order, view.geometry, self._look, self._rules, depth, view.shown, accumulator)
             resolve(accumulator, picture)
         return picture
 
@@ -197,6 +198,12 @@ class CpuScene:
 ALPHA_MARGIN = 1e-6
 """Filtered alpha can be this much below an image's smallest, by rounding: such draws are still tested."""
 _NO_ACCUMULATOR = np.zeros((0, 0, 4), np.float32)
+
+
+def _near_first(faces: NDArray[np.int32], window_z: NDArray[np.float64], tested: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Triangles without alpha test, then the others from near to far: the order that samples fewest hidden texels."""
+    masked = np.flatnonzero(tested)
+    return np.concatenate([np.flatnonzero(tested == 0), masked[np.argsort(window_z[faces[masked, 0]], kind="stable")]])
 
 
 def _towards_camera(normal: NDArray[np.float32], view: _View) -> NDArray[np.float32]:

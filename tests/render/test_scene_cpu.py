@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import moderngl
 import numpy as np
 import pytest
@@ -229,3 +231,15 @@ def test_two_opengl_renderers_do_not_disturb_each_other():
     assert green.draw(FRONT, size=8)[4, 4].tolist() == list(GREEN)
     second.release()
     assert red.draw(FRONT, size=8)[4, 4].tolist() == list(RED)
+
+
+def test_scenes_of_a_dropped_opengl_renderer_take_nothing_of_another_with_them():
+    """Objects of two contexts bear the same numbers: one must not be deleted while the other context is current."""
+    kept = egl_or_skip()
+    for _ in range(4):
+        dropped = EglRenderer()
+        others = [dropped.load(character(square(colored(*RED, alpha_mode="BLEND")))) for _ in range(3)]
+        scene = kept.load(character(square(colored(*GREEN, alpha_mode="BLEND"))))
+        del others, dropped
+        gc.collect()
+        assert scene.draw(FRONT, size=8)[4, 4].tolist() == list(GREEN)
