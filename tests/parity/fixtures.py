@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+IS_OTHER_ROOT = "PARITY_ROOT" in os.environ
 ROOT = Path(os.environ.get("PARITY_ROOT", REPOSITORY.parent / "shared" / "parity"))
 
 

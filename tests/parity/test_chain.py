@@ -15,7 +15,7 @@ from training.volume import color_volume, lattice_points, mesh_from_volume, volu
 def test_volume_and_mesh(path: Path) -> None:
     fixture = np.load(path)
     points = lattice_points(int(fixture["N"]), "sheared")
-    np.testing.assert_array_equal(points, fixture["points"])
+    np.testing.assert_allclose(points, fixture["points"], rtol=0, atol=1e-6)
     volume = volume_from_sigma(fixture["sigma"], points, "double_activation")
     np.testing.assert_allclose(volume, fixture["volume"], rtol=0, atol=1e-6)
     mesh = mesh_from_volume(volume, color_volume(fixture["rgb"]), "sheared")
