@@ -17,13 +17,13 @@ import numpy as np
 from numba import njit
 
 from _render.compiling import CALLED_LEAF, KERNEL, LEAF
+from _render.textures import MAX_ANISOTROPY
 
 TEXTURE, WRAP_U, WRAP_V, MAGNIFY, MINIFY, CULL, TESTED, KEEPS_ALPHA, WRITES_DEPTH, VERTEX_COLOR = range(10)
 """Columns of the table of draws; `texture` is −1 where there is none."""
 REPEAT, CLAMP, MIRROR = 0, 1, 2
 LINEAR, NEAREST, TRILINEAR = 0, 1, 2
 CULL_NONE, CULL_FRONT, CULL_BACK = 0, 1, 2
-MAX_ANISOTROPY = 16
 DEPTH_STEPS = 16777215
 """Depth is stored in 24 bits; equal steps are ties."""
 EMPTY = 2**30
