@@ -94,6 +94,11 @@ class RunFolder:
         return ItemFolder(self.path / "items" / item.franch / item.idx)
 
 
+def run_or_latest(path: Path | None) -> RunFolder:
+    """The run at `path`, or the latest one below `RUNS`. Raises InputError where there is none to take."""
+    return latest_run(RUNS) if path is None else RunFolder(path)
+
+
 def latest_run(root: Path) -> RunFolder:
     """The run below `root` whose record was written last.
 

@@ -11,7 +11,7 @@ from _exchange.errors import InputError
 from _exchange.items import ItemId
 from _exchange.original_layout import is_original_run
 from _exchange.protocol import protocol_named
-from _exchange.run_folder import RUNS, RunFolder, latest_run
+from _exchange.run_folder import RUNS, RunFolder, run_or_latest
 from _exchange.run_record import RunRecord
 from _exchange.workers import available_cores
 from _measure.bench import BenchReport, bench_measure
@@ -87,7 +87,7 @@ def bench(config: MeasureConfig) -> BenchReport:
 def _subject(config: MeasureConfig) -> _Subject:
     if config.limit < 0 or config.workers < 0:
         raise InputError(f"Expected limit and workers of at least 0, found {config.limit} and {config.workers}.")
-    run = latest_run(RUNS) if config.path is None else RunFolder(config.path)
+    run = run_or_latest(config.path)
     if run.record.is_file():
         record = RunRecord.read(run.record)
         dataset = open_dataset(config.data or Path(record.data_root), record.dataset)

@@ -48,8 +48,8 @@ def run(options: Bench) -> Outcome:
     path = options.path or _SUBJECT
     if options.path is None:
         write_character(FIRST_FREE_SEED, path)
-    benches = bench_back_ends(read_head_mesh(path, shading=options.shading), options.shading, options.repeats)
-    return Outcome(render_bench_text(benches), {"back_ends": [asdict(one) for one in benches]})
+    comparison = bench_back_ends(read_head_mesh(path, shading=options.shading), options.shading, options.repeats)
+    return Outcome(render_bench_text(comparison), asdict(comparison))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from _exchange.command import Outcome, Verb, main
+from _exchange.run_folder import run_or_latest
 from _measure.measure import MeasureConfig, measure
 from _measure.table import table_data, table_text
 
@@ -28,8 +29,9 @@ class Measure(Verb, MeasureConfig):
 
 def run(options: Measure) -> Outcome:
     """Measure and show the table."""
+    run_taken = run_or_latest(options.path)
     table = measure(options)
-    return Outcome(table_text(table), table_data(table))
+    return Outcome(f"run: {run_taken.path}\n{table_text(table)}", {"run": str(run_taken.path), **table_data(table)})
 
 
 if __name__ == "__main__":

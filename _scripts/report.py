@@ -8,7 +8,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from _exchange.command import Outcome, Verb, main
-from _exchange.run_folder import RUNS, RunFolder, latest_run
+from _exchange.run_folder import run_or_latest
 from _exchange.workers import available_cores
 from _measure.report.write import write_report
 
@@ -27,8 +27,7 @@ class Report(Verb):
 
 def run(options: Report) -> Outcome:
     """Write the pages and say where they begin."""
-    folder = latest_run(RUNS) if options.path is None else RunFolder(options.path)
-    page = write_report(folder, workers=available_cores())
+    page = write_report(run_or_latest(options.path), workers=available_cores())
     return Outcome(f"report: {page}", {"page": str(page)})
 
 

@@ -210,6 +210,7 @@ def test_lists_that_hold_themselves_end() -> None:
     assert copy[0] is copy
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")  # by the standard library, about mutated text
 def test_mutated_pickles_crash_nothing() -> None:
     seeds = [
         pickle.dumps({"a": np.arange(6.0).reshape(2, 3), "b": [1, "x", (2.5, None)]}, protocol)

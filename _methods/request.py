@@ -1,0 +1,75 @@
+"""From what a person asks for to a run: which dataset, which method, which folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from _databacks.dataset import open_dataset
+from _databacks.defaults import open_or_prepare_sample
+from _exchange.errors import InputError
+from _exchange.run_folder import RUNS
+from _exchange.workers import available_cores
+from _methods.generate import GenerateOptions, GenerateSummary, Shard, generate
+from _methods.interface import DEFAULT_RESOLUTION, MethodSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateConfig:
+    """What to reconstruct and how."""
+
+    data: Path | None = None
+    """Dataset root; default: the sample set, prepared first where needed."""
+    method: str = "inflate"
+    """Name of the method: inflate, billboard, mean_head, or one of an installed distribution."""
+    out: Path | None = None
+    """Run folder; default: runs/DATASET-METHOD."""
+    protocol: Literal["paper", "corrected"] | None = None
+    """Protocol of the run; default: paper for published sets, corrected for others."""
+    limit: int = 0
+    """Only the first so many characters; 0 takes all."""
+    shard: str = "1/1"
+    """Part i of n, written i/n; the parts of one run share its folder."""
+    workers: int = 0
+    """Processes; 0 takes one per processor core."""
+    seed: int = 0
+    """Root of all random draws."""
+    resolution: int = DEFAULT_RESOLUTION
+    """Steps of meshes along the side of the working cube."""
+    device: str = "cpu"
+    """Where networks run: cpu or cuda."""
+    backend: Literal["cpu", "egl", "auto"] = "cpu"
+    """What draws meshes; cpu repeats to the bit."""
+    resume: bool = False
+    """Only go on with a run that is there; refused where there is none."""
+    overwrite: bool = False
+    """Delete the run in --out first."""
+    retry_failed: bool = False
+    """Try again the characters that failed before."""
+
+
+def generate_as_asked(config: GenerateConfig) -> GenerateSummary:
+    """Make (or finish) the run that a person asked for; raises as `open_dataset` and `generate` do."""
+    dataset = open_dataset(config.data) if config.data else open_or_prepare_sample()
+    options = GenerateOptions(
+        out=config.out or RUNS / f"{config.data.name if config.data else 'sample'}-{config.method}",
+        method=config.method,
+        protocol=config.protocol or "",
+        settings=MethodSettings(seed=config.seed, device=config.device, back_end=config.backend),
+        resolution=config.resolution,
+        limit=config.limit,
+        shard=Shard.parse(config.shard),
+        workers=config.workers or available_cores(),
+        existing=_existing(config),
+        retry_failed=config.retry_failed,
+    )
+    return generate(dataset, options)
+
+
+def _existing(config: GenerateConfig) -> Literal["resume", "overwrite", "require"]:
+    if config.resume and config.overwrite:
+        raise InputError("Expected --resume or --overwrite, found both.")
+    if config.overwrite:
+        return "overwrite"
+    return "require" if config.resume else "resume"
