@@ -45,6 +45,12 @@ class Problem:
     status: str
     reason: str
 
+    @property
+    def sentence(self) -> str:
+        """Status, file and reason in one line; reasons about a file may begin with its name already."""
+        name = self.file.rpartition("/")[2]
+        return f"{self.status}: {self.file}: {self.reason.removeprefix(f'{name}: ')}"
+
 
 def characters_below(folder: Path, leave_out: Path | None = None) -> tuple[list[SourceCharacter], list[Problem]]:
     """The characters below a folder, sorted by item, and the files that are skipped.

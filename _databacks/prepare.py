@@ -172,6 +172,8 @@ def _plan(config: PrepareConfig) -> _Plan:
         )
     else:
         characters, problems = _published(dataset, renderset)
+    if not characters and not problems:
+        raise InputError(f"Expected .vrm or .glb files in {config.source}, found none.")
     kept = characters[: config.limit] if config.limit else characters
     return _Plan(layout, renderset, kept, problems)
 

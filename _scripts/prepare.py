@@ -42,7 +42,7 @@ def run(options: Prepare) -> Outcome:
         result.back_end,
         f"{result.renderset} in {result.root}: {result.total} characters, {result.drawn} drawn, "
         f"{result.cached} there already, {result.failed} failed.",
-        *(f"  {problem.status}: {problem.file}: {problem.reason}" for problem in result.problems),
+        *(f"  {problem.sentence}" for problem in result.problems),
     ]
     data = {**asdict(result), "root": str(result.root), "failed": result.failed}
     return Outcome("\n".join(lines), data)

@@ -100,7 +100,7 @@ def _head_joint(
         return world[document.humanoid.bones["head"]][:3, 3]
     if head_position is None:
         if document.humanoid.version == "":
-            raise FormatError("extensions", "a VRM or VRMC_vrm block, or a given position of the head,", "neither")
+            raise FormatError("extensions", "a VRM or VRMC_vrm block or a given position of the head", "neither")
         required_bone(document.humanoid, "head")
     if document.humanoid.version != "":
         notes.append(f"{document.humanoid.place}: there is no head bone; the given position counts.")

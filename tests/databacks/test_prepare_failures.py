@@ -9,6 +9,7 @@ import pytest
 
 from _databacks import prepare_character
 from _databacks.dataset import open_dataset
+from _databacks.folder import Problem
 from _databacks.prepare import PrepareConfig, prepare
 from _exchange.errors import InputError
 from tests.databacks.preparing import own, run
@@ -134,8 +135,16 @@ def test_a_fault_of_the_suite_in_one_character_is_recorded_for_it_alone(source, 
     assert result.drawn == 1
 
 
-def test_an_empty_folder_makes_an_empty_set(tmp_path):
+def test_a_folder_without_characters_is_refused_and_writes_nothing(tmp_path):
     (tmp_path / "in").mkdir()
-    result = run(tmp_path / "in", tmp_path / "out")
-    assert (result.total, result.problems) == (0, ())
-    assert open_dataset(tmp_path / "out").items() == []
+    (tmp_path / "in" / "notes.txt").write_text("no character")
+    with pytest.raises(InputError, match=r"Expected \.vrm or \.glb files in .*, found none"):
+        run(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_sentence_of_a_problem_names_its_file_once():
+    problem = Problem("own/a", "sub/a.vrm", "failed", "a.vrm: header: expected 12 bytes, found 0 bytes.")
+    assert problem.sentence == "failed: sub/a.vrm: header: expected 12 bytes, found 0 bytes."
+    skipped = Problem("own/a", "sub/a.vrm", "skipped", "Another file has this name.")
+    assert skipped.sentence == "skipped: sub/a.vrm: Another file has this name."
