@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from _databacks.characters import FIRST_FREE_SEED, GENERATOR_VERSION
-from _databacks.characters.sample_set import write_sample_set
+from _databacks.characters.sample_set import write_characters
 from _exchange.command import Outcome, Verb, main
 
 
@@ -24,7 +24,7 @@ class Characters(Verb):
 
 def run(options: Characters) -> Outcome:
     """Write, and name the files."""
-    paths = write_sample_set(options.out, range(options.first_seed, options.first_seed + options.count))
+    paths = write_characters(options.out, range(options.first_seed, options.first_seed + options.count))
     text = f"{len(paths)} characters of generator version {GENERATOR_VERSION} in {options.out}"
     return Outcome(text, {"generator_version": GENERATOR_VERSION, "files": [str(path) for path in paths]})
 

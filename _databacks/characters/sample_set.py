@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from _databacks.characters.build import write_character
+from _exchange.progress import progress
 
 SAMPLE_SEEDS = (3, 4, 7, 8, 15, 24, 25, 31, 36, 37, 42, 47)
 """Seeds of the sample characters; other uses of the generator take seeds from `FIRST_FREE_SEED` upwards."""
@@ -17,9 +18,11 @@ def sample_name(seed: int) -> str:
     return f"character_{seed:06d}"
 
 
-def write_sample_set(folder: Path, seeds: Sequence[int] = SAMPLE_SEEDS) -> list[Path]:
-    """Write the characters into a folder, one `.vrm` each; their paths in the order of the seeds."""
+def write_characters(folder: Path, seeds: Sequence[int]) -> list[Path]:
+    """Write characters into a folder, one `.vrm` each; their paths in the order of the seeds."""
     paths = [folder / f"{sample_name(seed)}.vrm" for seed in seeds]
-    for seed, path in zip(seeds, paths):
-        write_character(seed, path)
+    with progress("characters", len(paths)) as shown:
+        for seed, path in zip(seeds, paths):
+            write_character(seed, path)
+            shown.advance(path.stem)
     return paths

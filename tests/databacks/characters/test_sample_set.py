@@ -14,7 +14,7 @@ from _databacks.characters import (
     build,
     draw_traits,
     sample_name,
-    write_sample_set,
+    write_characters,
 )
 from tests.databacks.characters.decode import decoded, digest
 
@@ -53,6 +53,6 @@ def test_the_set_shows_every_family_of_hair_and_many_looks() -> None:
 def test_names_sort_like_seeds_and_are_the_titles_in_the_files(tmp_path: Path) -> None:
     assert sample_name(3) == "character_000003"
     assert build(3).name == sample_name(3)
-    (path,) = write_sample_set(tmp_path, seeds=(3,))
+    (path,) = write_characters(tmp_path, seeds=(3,))
     assert path == tmp_path / "character_000003.vrm"
     assert path.read_bytes() == build(3).vrm()
