@@ -43,4 +43,4 @@ class Own(RenderedSet):
     def truth(self, item: ItemId) -> TruthFiles:
         """Where the truth lies, and how the character was read when it was drawn."""
         record = self._record(item)
-        return replace(super().truth(item), head_position=record.head_position, fit=record.fit)
+        return replace(super().truth(item), shading=record.shading, head_position=record.head_position, fit=record.fit)

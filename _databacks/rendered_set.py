@@ -156,6 +156,7 @@ class RenderedSet:
             pictures=self._truth_pictures(item),
             character=self.character(item),
             region=self.alignment(item).region,
+            shading=self.default_protocol,
             paper_arm_degrees=self.paper_arm_degrees,
         )
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from _exchange.camera import SPIN12
 from _exchange.errors import FormatError, InputError
+from _exchange.protocol import Way
 
 SCORED_CAMERAS = ("ortho_front", "ortho_back", *(f"rgb60_{index:04d}" for index in SPIN12))
 """The fourteen pictures of an item that are compared with the truth, in the order of the published evaluation."""
@@ -126,6 +127,7 @@ class TruthFiles:
         pictures: file by camera name (`SCORED_CAMERAS`).
         character: the VRM or GLB file.
         region: what is compared.
+        shading: how the pictures were drawn, which is also how the character was posed.
         paper_arm_degrees: rotation of the upper arms in `paper` renders (60 Vroid, 15 AnimeRecon).
         head_position: (3,) `model` metres, for plain GLB characters without humanoid bones; empty otherwise.
         fit: whether the pictures were drawn with the character scaled into the box.
@@ -135,6 +137,7 @@ class TruthFiles:
     pictures: Mapping[str, Path]
     character: Path
     region: Region
+    shading: Way
     paper_arm_degrees: float
     head_position: tuple[float, ...] = ()
     fit: bool = False

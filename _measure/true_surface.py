@@ -81,7 +81,14 @@ def read_whole_surface(truth: TruthFiles, protocol: Protocol) -> TrueSurface:
     if truth.head_position:
         x, y, z = truth.head_position
         head = (x, y, z)
-    return read_true_surface(truth.character, pose=protocol.truth_pose, fit=truth.fit, head_position=head)
+    return read_true_surface(
+        truth.character,
+        pose=protocol.truth_pose,
+        shading=truth.shading,
+        paper_pose=truth.paper_arm_degrees,
+        fit=truth.fit,
+        head_position=head,
+    )
 
 
 def compared_true_surface(truth: TruthFiles, protocol: Protocol) -> Mesh:

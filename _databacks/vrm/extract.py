@@ -83,15 +83,21 @@ def read_head_mesh(
 
 
 def read_true_surface(
-    path: Path, *, pose: Literal["bind", "rendered"], fit: bool = False, head_position: Point | None = None
+    path: Path,
+    *,
+    pose: Literal["bind", "rendered"],
+    shading: Literal["paper", "corrected"] = "corrected",
+    paper_pose: float = PAPER_POSES["rutileE"],
+    fit: bool = False,
+    head_position: Point | None = None,
 ) -> TrueSurface:
     """Read the surface that predictions are measured against.
 
     Args:
         path: a .vrm, .glb or .gltf file.
         pose: ``bind``: all primitives in file order, unposed, no nodes (VRM 0.x only, as the original's);
-            ``rendered``: the surface that ``corrected`` draws, read without its images.
-        fit, head_position: as for `read_head_mesh`; used by ``rendered``.
+            ``rendered``: the surface that `shading` draws (that of ``corrected`` is read without its images).
+        shading, paper_pose, fit, head_position: as for `read_head_mesh`; used by ``rendered``.
 
     Raises:
         FormatError, InputError: as for `read_head_mesh`.
@@ -101,12 +107,13 @@ def read_true_surface(
     _check_point(head_position)
     document = read_document(Path(path))
     with naming(document.path):
-        if pose == "rendered":
+        if pose == "bind":
+            return TrueSurface(*bind_surface(document), paper_loc_origin(document))
+        if shading == "paper":
+            drawn = paper_head_mesh(document, paper_pose).surface()
+        else:
             drawn = corrected_head_mesh(document, fit=fit, head_position=head_position, with_looks=False).surface()
-            return TrueSurface(drawn.verts.astype(np.float32), drawn.faces.astype(np.int64), np.zeros(3))
-        origin = paper_loc_origin(document)
-        verts, faces = bind_surface(document)
-    return TrueSurface(verts, faces, origin)
+    return TrueSurface(drawn.verts.astype(np.float32), drawn.faces.astype(np.int64), np.zeros(3))
 
 
 def _check_point(head_position: Point | None) -> None:

@@ -53,7 +53,7 @@ def test_animerecon_names_its_truth(tmp_path):
     assert truth.bn == "daredemoE/fandom_align/genshin/albedo/front"
     assert truth.character == tmp_path / "raw/dssc/genshin/albedo.vrm"
     assert truth.region == Region(10, 20, 30, 40)
-    assert truth.paper_arm_degrees == 15
+    assert (truth.shading, truth.paper_arm_degrees) == ("paper", 15)
     assert tuple(truth.pictures) == SCORED_CAMERAS
     assert truth.pictures["ortho_back"] == tmp_path / "renders/daredemoE/ortho/genshin/albedo/back.png"
     assert truth.pictures["rgb60_0036"] == tmp_path / "renders/daredemoE/rgb60/genshin/albedo/0036.png"
@@ -157,7 +157,7 @@ def test_vroid_items_are_grouped_by_the_last_digit_and_stand_where_they_should(t
     truth = dataset.truth(item)
     assert truth.bn == "rutileE/ortho/7/1234567/front"
     assert truth.region == Region(0, 0, 512, 512)
-    assert truth.paper_arm_degrees == 60
+    assert (truth.shading, truth.paper_arm_degrees) == ("paper", 60)
 
 
 def test_training_names_are_id_major_with_eight_views(tmp_path):

@@ -69,6 +69,6 @@ def make_benchmark(root: Path, count: int = 3, *, views: tuple[str, ...] = SCORE
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
         bn = f"own/fandom_align/balls/{item.idx}/front"
-        truths[item] = TruthFiles(bn, pictures, character, REGION, 60.0, head_position=HEAD)
+        truths[item] = TruthFiles(bn, pictures, character, REGION, "corrected", 60.0, head_position=HEAD)
         items.append(item)
     return SmallBenchmark(items, truths, run)

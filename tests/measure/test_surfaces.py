@@ -233,6 +233,6 @@ def test_true_surface_of_an_off_centre_shape_turns_to_world(tmp_path) -> None:
     model = sphere(0.02, (HEAD[0] - 0.05, HEAD[1] + 0.1 + 0.02, HEAD[2] + 0.03), 2)
     path = tmp_path / "ball.glb"
     write_mesh_glb(path, model)
-    truth = TruthFiles("own/fandom_align/x/ball/front", {}, path, REGION, 60.0, head_position=HEAD)
+    truth = TruthFiles("own/fandom_align/x/ball/front", {}, path, REGION, "corrected", 60.0, head_position=HEAD)
     surface = compared_true_surface(truth, CORRECTED)
     np.testing.assert_allclose(surface.verts.mean(0), [0.05, 0.02, -0.03], atol=1e-6)

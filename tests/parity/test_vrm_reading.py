@@ -71,3 +71,14 @@ def test_both_shadings_read_every_fixture_character(path: Path) -> None:
         mesh = read_head_mesh(path, shading=shading)
         assert mesh.triangle_count > 0
         assert mesh.vrm_version == "0.x"
+
+
+@pytest.mark.parametrize("path", measure_files("vrm*/*.vrm"))
+@pytest.mark.parametrize("arms_deg", PAPER_POSES.values())
+def test_the_rendered_surface_of_paper_pictures_has_their_arms(path: Path, arms_deg: float) -> None:
+    drawn = read_head_mesh(path, shading="paper", paper_pose=arms_deg).surface()
+    rendered = read_true_surface(path, pose="rendered", shading="paper", paper_pose=arms_deg).head_model()
+    np.testing.assert_array_equal(rendered.verts, drawn.verts)
+    np.testing.assert_array_equal(rendered.faces, drawn.faces)
+    other = read_true_surface(path, pose="rendered", shading="paper", paper_pose=arms_deg + 10).head_model()
+    assert np.abs(other.verts - drawn.verts).max() > 1e-3
