@@ -16,6 +16,7 @@ from _exchange.errors import MissingComponent
 from _exchange.items import SCORED_CAMERAS, ItemId, TruthFiles
 from _exchange.mesh import Mesh
 from _exchange.pictures import read_picture, unit_from_bytes
+from _exchange.progress import progress
 from _exchange.run_record import this_machine
 from _measure.item_scores import ItemScores
 from _measure.metrics.psnr import psnr
@@ -114,10 +115,12 @@ def bench_measure(
     with single_threaded():
         for subject in subjects[:1]:
             subject.score()  # the first call of every library pays for loading it
-        for subject in subjects:
-            _time_pictures(clock, subject)
-            ratios.append(_time_surfaces(clock, subject))
-            clock.time("whole item", subject.score)
+        with progress("bench measure", len(subjects)) as shown:
+            for subject in subjects:
+                _time_pictures(clock, subject)
+                ratios.append(_time_surfaces(clock, subject))
+                clock.time("whole item", subject.score)
+                shown.advance(str(subject.item))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     ratio = statistics.median(ratios) if ratios else 0.0
     return BenchReport(clock.stages(), len(subjects), ratio, peak, lpips, this_machine("cpu"))

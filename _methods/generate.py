@@ -109,6 +109,10 @@ class GenerateSummary:
     failed: Mapping[str, str]
 
 
+class OtherRun(InputError):
+    """The run folder holds a run of another configuration."""
+
+
 def generate(dataset: Dataset, options: GenerateOptions) -> GenerateSummary:
     """Make (or finish) a run.
 
@@ -116,7 +120,8 @@ def generate(dataset: Dataset, options: GenerateOptions) -> GenerateSummary:
     the number of interruptions.
 
     Raises:
-        InputError: unknown method or protocol, a limit below 0, or a run in `out` that this one cannot go on with.
+        OtherRun: `out` holds a run of another configuration.
+        InputError: unknown method or protocol, a limit below 0, or something else that stands in `out`.
         MissingComponent: the method needs something that is not installed.
     """
     if options.limit < 0:
@@ -217,7 +222,7 @@ def _joined(run: RunFolder, record_of: Callable[[Sequence[ItemId]], RunRecord], 
         of_found_items = wanted
     differing = _differing_fields(found.resolved, of_found_items.resolved)
     if differing:
-        raise InputError(
+        raise OtherRun(
             f"Expected the run in {run.path} to have the same configuration, found other values of "
             f"{', '.join(differing)}.",
             next_step="Choose another --out, or add --overwrite to delete that run first.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +11,7 @@ from _databacks.defaults import open_or_prepare_sample
 from _exchange.errors import InputError
 from _exchange.run_folder import RUNS
 from _exchange.workers import available_cores
-from _methods.generate import GenerateOptions, GenerateSummary, Shard, generate
+from _methods.generate import GenerateOptions, GenerateSummary, OtherRun, Shard, generate
 from _methods.interface import DEFAULT_RESOLUTION, MethodSettings
 
 
@@ -24,7 +24,7 @@ class GenerateConfig:
     method: str = "inflate"
     """Name of the method: inflate, billboard, mean_head, or one of an installed distribution."""
     out: Path | None = None
-    """Run folder; default: runs/DATASET-METHOD."""
+    """Run folder; default: runs/DATASET-METHOD, or a numbered one beside it where that is a run of another kind."""
     protocol: Literal["paper", "corrected"] | None = None
     """Protocol of the run; default: paper for published sets, corrected for others."""
     limit: int = 0
@@ -52,8 +52,9 @@ class GenerateConfig:
 def generate_as_asked(config: GenerateConfig) -> GenerateSummary:
     """Make (or finish) the run that a person asked for; raises as `open_dataset` and `generate` do."""
     dataset = open_dataset(config.data) if config.data else open_or_prepare_sample()
+    usual = RUNS / f"{config.data.resolve().name if config.data else 'sample'}-{config.method}"
     options = GenerateOptions(
-        out=config.out or RUNS / f"{config.data.name if config.data else 'sample'}-{config.method}",
+        out=config.out or usual,
         method=config.method,
         protocol=config.protocol or "",
         settings=MethodSettings(seed=config.seed, device=config.device, back_end=config.backend),
@@ -64,7 +65,15 @@ def generate_as_asked(config: GenerateConfig) -> GenerateSummary:
         existing=_existing(config),
         retry_failed=config.retry_failed,
     )
-    return generate(dataset, options)
+    number = 1
+    while True:
+        try:
+            return generate(dataset, options)
+        except OtherRun:
+            if config.out is not None or config.resume:
+                raise
+        number += 1
+        options = replace(options, out=usual.with_name(f"{usual.name}-{number}"))
 
 
 def _existing(config: GenerateConfig) -> Literal["resume", "overwrite", "require"]:

@@ -16,6 +16,7 @@ from _exchange.camera import Camera
 from _exchange.errors import MissingComponent
 from _exchange.mesh import HeadMesh
 from _exchange.pictures import png_bytes
+from _exchange.progress import progress
 from _exchange.protocol import Way
 from _exchange.run_record import this_machine
 from _render.choose import renderer
@@ -84,7 +85,11 @@ def bench_render(
 ) -> RenderBench:
     """Draw, finish and encode the mix `repeats` times, after one picture of each kind that is not counted."""
     back_end.load(head_mesh, shading).draw(_FRONT, size=64)
-    clocks = [_one_run(back_end, head_mesh, shading, mix) for _ in range(repeats)]
+    clocks = []
+    with progress(f"bench {back_end.name}", repeats) as shown:
+        for _ in range(repeats):
+            clocks.append(_one_run(back_end, head_mesh, shading, mix))
+            shown.advance()
     return RenderBench(
         back_end=back_end.name,
         reason=back_end.reason,
