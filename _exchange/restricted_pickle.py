@@ -11,6 +11,7 @@ Keys of mappings are plain scalars, so that no hash can be made expensive. Limit
 from __future__ import annotations
 
 import pickletools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -35,16 +36,16 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 Builder = Callable[..., Any]
 
 
-class Record:
+class Record(ABC):
     """Base of values that a builder makes and that are finished by state given later (opcode BUILD)."""
 
     def set_state(self, state: Any) -> None:
         """Take the state; raise `ValueError` with what was wrong."""
         raise ValueError(f"state of type {type(state).__name__} for {type(self).__name__}")
 
+    @abstractmethod
     def result(self) -> Any:
         """The finished plain value."""
-        raise NotImplementedError
 
 
 def loads(data: bytes, entries: Mapping[str, Builder]) -> Any:
