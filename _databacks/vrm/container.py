@@ -74,12 +74,11 @@ def _data_uri_bytes(uri: JsonValue, text: str) -> bytes:
     head, comma, payload = text.partition(",")
     if not comma:
         raise uri.error("a data URI with a comma before its content", f"{head[:40]!r}")
-    if len(payload) > MAX_FILE_BYTES:
-        raise uri.error(f"at most {MAX_FILE_BYTES} bytes", str(len(payload)))
+    octets = unquote_to_bytes(payload)  # base64 text, too, may be percent-coded
     if not head.lower().endswith(";base64"):
-        return unquote_to_bytes(payload)
+        return octets
     try:
-        return base64.b64decode(payload, validate=True)
+        return base64.b64decode(octets, validate=True)
     except (binascii.Error, ValueError) as problem:
         raise uri.error("base64 text", f"damaged base64 text ({problem})".lower()) from problem
 

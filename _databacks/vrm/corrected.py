@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from _databacks.vrm.document import Document, tidy_notes
 from _databacks.vrm.humanoid import required_bone
 from _databacks.vrm.materials import MaterialSource, UvTransform, corrected_material
-from _databacks.vrm.meshes import Primitive, read_positions, read_texcoords, read_triangles
+from _databacks.vrm.meshes import Primitive, check_coordinates, read_positions, read_texcoords, read_triangles
 from _databacks.vrm.nodes import Node, translation, turn_about_z, vrm1_turn
 from _databacks.vrm.parts import Budget, Posed, make_part
 from _databacks.vrm.skin import blend, inverse_bind_matrices, read_influences
@@ -82,7 +82,7 @@ def _unused_image_notes(document: Document) -> list[str]:
     """Notes about unreadable images that no base colour uses; the others are met when they are decoded."""
     used = {document.textures[material.use.texture].image for material in document.materials if material.use}
     notes = []
-    for index in set(range(len(document.images))) - used:
+    for index in sorted(set(range(len(document.images))) - used):
         try:
             document.images.check(index, "corrected")
         except FormatError as problem:
@@ -118,7 +118,10 @@ def _arms_down(
         if upper is None or lower is None:
             continue
         along = rest[lower][:3, 3] - rest[upper][:3, 3]
-        angle = float(np.degrees(np.arctan2(along[1], outward * along[0])))
+        sideways = (
+            outward * along[0] + 0.0
+        )  # −0 becomes 0, or an arm straight ahead would count as one across the chest
+        angle = float(np.degrees(np.arctan2(along[1], sideways)))
         turn = -outward * (angle - ARM_DEG)
         below = sorted(document.scenes.descendants(upper))
         world[below] = turn_about_z(turn, rest[upper][:3, 3]) @ world[below]
@@ -177,8 +180,8 @@ class _Parts:
                 faces = faces[:, [0, 2, 1]]
         source = self.document.materials[primitive.material] if with_looks and primitive.material is not None else None
         material = self._material(primitive.material, source)
-        uv = self._coordinates(primitive, source)
-        if uv is None and material.texture is not None:
+        uv = None if material.texture is None else self._coordinates(primitive, source)
+        if uv is None:
             material = replace(material, texture=None)
         return make_part(primitive.place, posed=posed, faces=faces, uv=uv, matrix=matrix, material=material)
 
@@ -227,7 +230,10 @@ class _Parts:
         if accessor is not None and key not in self.coordinates:
             self.budget.look_up(primitive.place, self.document.accessors[accessor].count)
             uv = read_texcoords(primitive, self.document.accessors, channel)
-            self.coordinates[key] = uv if uv is None or use.transform is None else use.transform.apply(uv)
+            if uv is not None and use.transform is not None:
+                uv = use.transform.apply(uv)
+                check_coordinates(f"{source.place}.pbrMetallicRoughness.baseColorTexture.extensions", uv)
+            self.coordinates[key] = uv
         return self.coordinates.get(key)
 
     def _joints(self, skin_index: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -68,13 +68,7 @@ def read_head_mesh(
         FormatError: the file is damaged, or something that the shading needs is not in it.
         InputError: the file cannot be read, or an argument is wrong.
     """
-    if shading not in ("paper", "corrected"):
-        raise InputError(f"Expected the shading paper or corrected, found {shading!r}.")
-    if shading == "paper" and fit:
-        raise InputError("Expected fit with corrected shading, found it with paper, which never scales.")
-    if not math.isfinite(paper_pose):
-        raise InputError(f"Expected a finite angle of the arms, found {paper_pose}.")
-    _check_point(head_position)
+    _check_arguments(shading, paper_pose, fit, head_position)
     document = read_document(Path(path))
     with naming(document.path):
         if shading == "paper":
@@ -104,7 +98,7 @@ def read_true_surface(
     """
     if pose not in ("bind", "rendered"):
         raise InputError(f"Expected the pose bind or rendered, found {pose!r}.")
-    _check_point(head_position)
+    _check_arguments(shading, paper_pose, fit, head_position)
     document = read_document(Path(path))
     with naming(document.path):
         if pose == "bind":
@@ -116,7 +110,13 @@ def read_true_surface(
     return TrueSurface(drawn.verts.astype(np.float32), drawn.faces.astype(np.int64), np.zeros(3))
 
 
-def _check_point(head_position: Point | None) -> None:
+def _check_arguments(shading: str, paper_pose: float, fit: bool, head_position: Point | None) -> None:
+    if shading not in ("paper", "corrected"):
+        raise InputError(f"Expected the shading paper or corrected, found {shading!r}.")
+    if shading == "paper" and fit:
+        raise InputError("Expected fit with corrected shading, found it with paper, which never scales.")
+    if not math.isfinite(paper_pose):
+        raise InputError(f"Expected a finite angle of the arms, found {paper_pose}.")
     if head_position is not None and not (len(head_position) == 3 and all(map(math.isfinite, head_position))):
         raise InputError(f"Expected three finite numbers as the position of the head, found {head_position}.")
 

@@ -138,9 +138,10 @@ def raw_components(image: PillowImage.Image, place: str) -> NDArray[np.uint8]:
 def rgba(image: PillowImage.Image) -> NDArray[np.uint8]:
     """The usual reading: every mode converted to RGBA, 16-bit grey by its high byte."""
     if image.mode.startswith("I"):
-        grey = np.asarray(image).astype(np.uint32) >> 8
-        grey = np.minimum(grey, 255).astype(np.uint8)
-        return np.stack([grey, grey, grey, np.full_like(grey, 255)], axis=-1)
+        stored = np.asarray(image).astype(np.uint32)
+        grey = np.minimum(stored >> 8, 255).astype(np.uint8)
+        alpha = np.where(stored == image.info.get("transparency", -1), 0, 255).astype(np.uint8)
+        return np.stack([grey, grey, grey, alpha], axis=-1)
     return np.array(image.convert("RGBA"))
 
 

@@ -9,7 +9,6 @@ _exchange.errors.FormatError: nodes[0].mesh: expected an integer, found the text
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,8 @@ from _databacks.vrm.limits import MAX_ENTRIES, MAX_TEXT
 from _exchange.errors import FormatError
 
 _SHOWN = 48
+_LARGEST = 3.4e38
+"""Largest number that fits in float32."""
 
 
 def describe(value: object) -> str:
@@ -134,7 +135,7 @@ class JsonValue:
         value = self.value
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.error("a number", describe(value))
-        if not math.isfinite(value) or abs(value) > 3.4e38:
+        if not abs(value) <= _LARGEST:  # NaN and integers of hundreds of digits fail this, too
             raise self.error("a finite number", describe(value))
         return float(value)
 

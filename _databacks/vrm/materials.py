@@ -72,10 +72,11 @@ class UvTransform:
     scale: tuple[float, ...] = (1.0, 1.0)
 
     def apply(self, uv: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(V, 2) transformed texture coordinates."""
+        """(V, 2) transformed texture coordinates; infinite where they leave float32."""
         cosine, sine = np.cos(self.rotation), np.sin(self.rotation)
         turn = np.array([[cosine, sine], [-sine, cosine]])
-        return ((uv * np.array(self.scale)) @ turn.T + np.array(self.offset)).astype(np.float32)
+        with np.errstate(over="ignore"):
+            return ((uv * np.array(self.scale)) @ turn.T + np.array(self.offset)).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,9 @@ def posed_primitives(document: Document, arm_angle_deg: float) -> dict[tuple[int
     for mesh_index, mesh in enumerate(document.meshes):
         for index, primitive in enumerate(mesh):
             _check_primitive(document, primitive)
+            for name in ("POSITION", "JOINTS_0", "WEIGHTS_0"):
+                if name not in primitive.attributes:
+                    raise FormatError(f"{primitive.place}.attributes", f"{name}, which paper shading needs", "none")
             inputs = tuple(primitive.attributes[name] for name in ("POSITION", "JOINTS_0", "WEIGHTS_0"))
             if inputs not in known:
                 budget.pose(primitive, document.accessors)
@@ -114,19 +117,17 @@ def bind_surface(document: Document) -> tuple[NDArray[np.float32], NDArray[np.in
     faces: list[NDArray[np.int64]] = []
     budget, start = Budget(), 0
     for primitive in (primitive for mesh in document.meshes for primitive in mesh):
-        if primitive.mode != TRIANGLES:
-            raise FormatError(f"{primitive.place}.mode", f"{TRIANGLES} (triangles)", str(primitive.mode))
         if primitive.indices is None:
             raise FormatError(f"{primitive.place}.indices", "an index accessor", "none")
-        for name, index in primitive.attributes.items():
-            _check_backed(document, primitive.place_of(name), index)
+        _check_primitive(document, primitive)
         budget.draw(primitive, document.accessors)
         positions = read_positions(primitive, document.accessors)
         if start + len(positions) > MAX_SURFACE_VERTICES:
             raise FormatError(primitive.place, f"at most {MAX_SURFACE_VERTICES} vertices", "more so far")
         triangles = read_triangles(primitive, document.accessors, len(positions), [])
+        assert triangles is not None, "non-triangles have been refused"
         verts.append(positions)
-        faces.append((triangles if triangles is not None else np.zeros((0, 3))).astype(np.int64) + start)
+        faces.append(triangles.astype(np.int64) + start)
         start += len(positions)
     if not verts:
         raise FormatError("meshes", "at least one primitive", "none")
@@ -199,14 +200,16 @@ def _parts(
 
 
 def _arm_angles(document: Document, skin: Skin, joints: NDArray, arm_angle_deg: float) -> dict[str, dict[str, float]]:
-    """Turn per side, and the rest angle where the lower arm is a joint as well."""
+    """Turn per side whose upper arm is a joint, and the rest angle where the lower arm is one as well."""
     angles: dict[str, dict[str, float]] = {}
     for side, sign in _SIDES:
-        angles[side] = {"turn": sign * arm_angle_deg}
         upper, lower = (document.humanoid.bones.get(f"{side}{part}Arm") for part in ("Upper", "Lower"))
-        if upper in skin.joints and lower in skin.joints:
+        if upper not in skin.joints:
+            continue
+        angles[side] = {"turn": sign * arm_angle_deg}
+        if lower in skin.joints:
             along = joints[skin.joints.index(lower)] - joints[skin.joints.index(upper)]
-            angles[side]["rest"] = float(np.degrees(np.arctan2(along[1], -sign * along[0])))
+            angles[side]["rest"] = float(np.degrees(np.arctan2(along[1], -sign * along[0] + 0.0)))
     return angles
 
 
@@ -256,16 +259,13 @@ def _joint(document: Document, skin: Skin, bone: str) -> int:
 def _check_primitive(document: Document, primitive: Primitive) -> None:
     if primitive.mode != TRIANGLES:
         raise FormatError(f"{primitive.place}.mode", f"{TRIANGLES} (triangles)", str(primitive.mode))
-    for name in ("POSITION", "JOINTS_0", "WEIGHTS_0"):
-        if name not in primitive.attributes:
-            raise FormatError(f"{primitive.place}.attributes", f"{name}, which paper shading needs", "none")
-        _check_backed(document, primitive.place_of(name), primitive.attributes[name])
-
-
-def _check_backed(document: Document, place: str, index: int) -> None:
-    accessor = document.accessors[index]
-    if accessor.view is None and accessor.sparse is None:
-        raise FormatError(place, "an accessor with data, which paper shading needs", f"{accessor.place} without any")
+    indices = {} if primitive.indices is None else {f"{primitive.place}.indices": primitive.indices}
+    attributes = {primitive.place_of(name): index for name, index in primitive.attributes.items()}
+    for place, index in (attributes | indices).items():
+        accessor = document.accessors[index]
+        if accessor.view is None and accessor.sparse is None:
+            found = f"{accessor.place} without any"
+            raise FormatError(place, "an accessor with data, which the original needs", found)
 
 
 def _bytes_of(document: Document, index: int) -> tuple[object, ...]:

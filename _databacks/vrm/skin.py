@@ -95,11 +95,11 @@ def read_influences(primitive: Primitive, accessors: Accessors, skin: Skin, sets
     joints = np.concatenate([accessors.raw(primitive.attributes[f"JOINTS_{n}"]) for n in channels], 1).astype(np.int64)
     weights = np.concatenate([_weights(primitive, accessors, n) for n in channels], 1).astype(np.float64)
     beyond = joints >= len(skin.joints)
-    if (beyond & (weights != 0)).any():
-        worst = int(joints[beyond & (weights != 0)].max())
-        raise FormatError(
-            primitive.place_of("JOINTS_0"), f"joints below the {len(skin.joints)} of {skin.place}", str(worst)
-        )
+    wrong = beyond & (weights != 0)
+    if wrong.any():
+        vertex, slot = np.argwhere(wrong)[0]
+        place = primitive.place_of(f"JOINTS_{channels[slot // 4]}")
+        raise FormatError(place, f"joints below the {len(skin.joints)} of {skin.place}", str(joints[vertex, slot]))
     total = weights.sum(axis=1, keepdims=True)
     weightless = total[:, 0] == 0
     weights = np.divide(weights, total, out=np.zeros_like(weights), where=total != 0)
