@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 import scipy.sparse
+import scipy.sparse.csgraph
 import scipy.sparse.linalg
 import scipy.spatial
 from numpy.typing import NDArray
@@ -133,17 +134,27 @@ def body_of_sheet(sheet: Sheet) -> Body:
 
 
 def _inner_vertices(sheet: Sheet) -> NDArray[np.int64]:
-    """(V,) for vertices nearer to the outline than `_INSET` the next vertex that is not; itself where none is near."""
+    """(V,) for vertices nearer to the outline than `_INSET` the next one of their piece that is not; else itself."""
     rim = sheet.pixels[np.unique(sheet.rim)]
     distance, _ = scipy.spatial.cKDTree(rim[_to_cut(rim) >= _ON_BORDER]).query(sheet.pixels)
+    # Pieces lie far apart along a third axis: a spot beside the body takes neither depth nor colours from the body.
+    places = np.column_stack([sheet.pixels, 2 * IMAGE_SIZE * _pieces(sheet)])
     deep = np.flatnonzero(distance >= _INSET)
     inner = np.arange(len(sheet.pixels))
     shallow = np.flatnonzero(distance < _INSET)
     if len(deep) and len(shallow):
-        away, nearest = scipy.spatial.cKDTree(sheet.pixels[deep]).query(sheet.pixels[shallow])
+        away, nearest = scipy.spatial.cKDTree(places[deep]).query(places[shallow])
         near = away < 2 * _INSET
         inner[shallow[near]] = deep[nearest[near]]
     return inner
+
+
+def _pieces(sheet: Sheet) -> NDArray[np.int32]:
+    """(V,) number of the connected piece that each vertex belongs to."""
+    count = len(sheet.pixels)
+    begin, end = np.concatenate([sheet.faces[:, :2], sheet.faces[:, 1:]]).T
+    edges = scipy.sparse.coo_matrix((np.ones(len(begin)), (begin, end)), shape=(count, count))
+    return scipy.sparse.csgraph.connected_components(edges, directed=False)[1]
 
 
 def _to_cut(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
