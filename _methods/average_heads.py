@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,11 +117,12 @@ def read_average(path: Path) -> AverageHead:
     """Read what `write_average` wrote.
 
     Raises:
-        FormatError: the file is absent, damaged or holds something else.
+        FormatError: the file is absent, damaged or holds something else; names the array that is not as it should be.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return AverageHead(
+        # Opened as an archive first: np.load answers other files with other types.
+        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as arrays:
+            average = AverageHead(
                 filled=arrays["filled"],
                 pictures={view: arrays[f"picture_{view}"] for view in VIEWS},
                 seeds=arrays["seeds"],
@@ -130,6 +131,24 @@ def read_average(path: Path) -> AverageHead:
             )
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise FormatError("", "an average head", str(error), file=path) from error
+    _check_arrays(average, path)
+    return average
+
+
+def _check_arrays(average: AverageHead, path: Path) -> None:
+    def refuse(name: str, expected: str, found: NDArray) -> NoReturn:
+        raise FormatError(name, expected, f"{found.dtype} of shape {found.shape}", file=path)
+
+    cells, count = len(np.atleast_1d(average.filled)), np.size(average.seeds)
+    if average.filled.shape != (cells, cells, cells) or average.filled.dtype != np.uint8:
+        refuse("filled", "uint8 of shape (N, N, N)", average.filled)
+    for view, picture in average.pictures.items():
+        if picture.shape != (cells, cells, 4) or picture.dtype != np.uint8:
+            refuse(f"picture_{view}", f"uint8 of shape {(cells, cells, 4)}", picture)
+    for name in ("seeds", "cells_filled"):
+        numbers = getattr(average, name)
+        if numbers.shape != (count,) or numbers.dtype != np.int64 or not count:
+            refuse(name, "int64 of one number per head", numbers)
 
 
 def _scene_of(seed: int) -> Scene:
