@@ -29,7 +29,7 @@ from _exchange.run_folder import TABLE_FORMATS, ItemFolder, RunFolder
 from _exchange.run_record import ItemStatus, RunRecord, this_machine
 from _exchange.workers import WorkerDied, results_of
 from _methods import registry
-from _methods.interface import DEFAULT_RESOLUTION, Method, MethodSettings
+from _methods.interface import DEFAULT_RESOLUTION, Method, MethodSettings, check_resolution
 from _render.choose import renderer
 
 
@@ -121,11 +121,13 @@ def generate(dataset: Dataset, options: GenerateOptions) -> GenerateSummary:
 
     Raises:
         OtherRun: `out` holds a run of another configuration.
-        InputError: unknown method or protocol, a limit below 0, or something else that stands in `out`.
+        InputError: unknown method or protocol, a limit below 0, a resolution that no mesh has, or something else that
+            stands in `out`.
         MissingComponent: the method needs something that is not installed.
     """
     if options.limit < 0:
         raise InputError(f"Expected a limit of at least 0, found {options.limit}.")
+    check_resolution(options.resolution)
     options = replace(options, settings=_with_chosen_back_end(options.settings))
     method = registry.find(options.method).load(options.settings)
     items = list(dataset.items())
@@ -292,7 +294,7 @@ class _Work:
         try:
             contents, reason = _contents(self, item, folder), ""
         except SuiteError as error:
-            contents, reason = {}, str(error)
+            contents, reason = {}, str(error) or f"{type(error).__name__} without a message."
         except Exception as error:  # a fault of a method, ours or another's, must not stop the other items
             contents, reason = {}, f"Unexpected {type(error).__name__}: {error}."
         files = _write(folder, contents, self.run.path)

@@ -29,6 +29,7 @@ from _render.choose import Backend
 
 DEFAULT_RESOLUTION = 192
 """Steps of a mesh along the side of the working cube: 3.6 mm."""
+_RESOLUTIONS = (8, 1024)
 _PORTRAIT_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 4)
 
 
@@ -156,9 +157,15 @@ class Method(ABC):
         Raises:
             InputError: no item was set, or the resolution is not between 8 and 1024.
         """
-        if not 8 <= resolution <= 1024:
-            raise InputError(f"Expected a mesh resolution between 8 and 1024, found {resolution}.")
+        check_resolution(resolution)
         return self._reconstruction.mesh(resolution)
+
+
+def check_resolution(resolution: int) -> None:
+    """Raise InputError for steps along the cube's side that no method is asked for."""
+    lowest, highest = _RESOLUTIONS
+    if not lowest <= resolution <= highest:
+        raise InputError(f"Expected a mesh resolution between {lowest} and {highest}, found {resolution}.")
 
 
 class _NothingSet(Reconstruction):

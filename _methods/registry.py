@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import cast
 
 from _exchange.errors import InputError, MissingComponent
 from _methods.interface import Method, MethodSettings
@@ -43,7 +42,7 @@ class MethodEntry:
         """Import the method and make one.
 
         Raises:
-            InputError: `loader` is not ``module:object``, or names no object of the module.
+            InputError: `loader` is not ``module:object``, names no object of the module, or makes no `Method`.
             MissingComponent: its module, or one that it needs, is not installed.
         """
         module_name, separator, object_name = self.loader.partition(":")
@@ -58,7 +57,10 @@ class MethodEntry:
             ) from error
         if not hasattr(module, object_name):
             raise InputError(f"Expected {object_name!r} in {module_name} as loader of {self.name}, found none.")
-        return cast(Method, getattr(module, object_name)(settings))
+        method = getattr(module, object_name)(settings)
+        if not isinstance(method, Method):
+            raise InputError(f"Expected a Method from {self.loader} for {self.name}, found {type(method).__name__}.")
+        return method
 
 
 _LICENCE = "Apache-2.0"
@@ -126,5 +128,11 @@ def _entry_of(point: EntryPoint) -> MethodEntry:
     if not isinstance(entry, MethodEntry):
         raise InputError(
             f"Expected a MethodEntry behind the entry point {point.name} ({point.value}), found {type(entry).__name__}."
+        )
+    if entry.name != point.name:
+        raise InputError(
+            f"Expected an entry called {point.name!r} behind the entry point of that name ({point.value}), "
+            f"found {entry.name!r}.",
+            next_step="Give both the same name in its distribution.",
         )
     return entry

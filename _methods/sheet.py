@@ -48,7 +48,7 @@ def sheet_of_alpha(alpha: NDArray[np.uint8], resolution: int) -> Sheet:
     # The ring of zeros closes silhouettes that touch the picture's border: at alpha 1 exactly on that border.
     values = np.pad(inside, 1)
     if not (values >= ALPHA_LEVEL).any():
-        raise InputError("Expected a portrait with opaque pixels, found none.")
+        raise _nothing_opaque(alpha, resolution)
     side = resolution + 2
     nodes = np.arange(side * side).reshape(side, side)
     a, b, c, d = nodes[:-1, :-1].ravel(), nodes[1:, :-1].ravel(), nodes[1:, 1:].ravel(), nodes[:-1, 1:].ravel()
@@ -64,6 +64,17 @@ def sheet_of_alpha(alpha: NDArray[np.uint8], resolution: int) -> Sheet:
     pixels = (np.concatenate([places, outline])[used] - 0.5) * (IMAGE_SIZE / resolution)
     faces = faces.reshape(-1, 3).astype(np.int64)
     return Sheet(np.clip(pixels, 0, IMAGE_SIZE), faces, _rim(faces, used >= first_crossing))
+
+
+def _nothing_opaque(alpha: NDArray[np.uint8], resolution: int) -> InputError:
+    count = int((alpha > 255 * ALPHA_LEVEL).sum())
+    if not count:
+        return InputError("Expected a portrait with opaque pixels, found none.")
+    side = IMAGE_SIZE / resolution
+    return InputError(
+        f"Expected opaque pixels that fill half a cell of {side:.1f} × {side:.1f} pixels, found {count} that do not.",
+        next_step="Take a portrait that shows more, or a higher resolution.",
+    )
 
 
 def _cut(
