@@ -46,11 +46,16 @@ class Character:
     @property
     def name(self) -> str:
         """The character's name: file stem and title."""
-        return f"character_{self.traits.seed:06d}"
+        return sample_name(self.traits.seed)
 
     def vrm(self) -> bytes:
         """The VRM 0.x file."""
         return vrm_bytes(self.solids, self.textures, joints(self.traits.eyes), self.name, GENERATOR_VERSION)
+
+
+def sample_name(seed: int) -> str:
+    """Name of the character of a seed, e.g. ``character_000003``."""
+    return f"character_{seed:06d}"
 
 
 def build(seed: int) -> Character:

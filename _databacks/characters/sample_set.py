@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from _databacks.characters.build import write_character
+from _databacks.characters.build import sample_name, write_character
 from _exchange.progress import progress
 
 SAMPLE_SEEDS = (3, 4, 7, 8, 15, 24, 25, 31, 36, 37, 42, 47)
 """Seeds of the sample characters; other uses of the generator take seeds from `FIRST_FREE_SEED` upwards."""
 FIRST_FREE_SEED = 1000
-
-
-def sample_name(seed: int) -> str:
-    """File stem of a character, e.g. ``character_000003``."""
-    return f"character_{seed:06d}"
 
 
 def write_characters(folder: Path, seeds: Sequence[int]) -> list[Path]:

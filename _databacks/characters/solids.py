@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from _databacks.characters.curves import Floats
+
 POSITION_STEP = 1e-5
 """Positions are rounded to this many metres, so that mathematics libraries of different machines agree."""
 

@@ -59,7 +59,11 @@ class MouthTraits:
 
 @dataclass(frozen=True)
 class HairTraits:
-    """Hair: family, fringe, side (−1 or 1) of the parting, fullness over the skull, length below its family's mean."""
+    """Hair: family, fringe, side (−1 or 1) of the parting, fullness over the skull, lowest height of the fringe.
+
+    `length` in −1…1 moves the tips from their family's mean: up where hair hangs all around, down for tails.
+    `curl` in 0…1 means something of its own in each family.
+    """
 
     family: str
     fringe: str
