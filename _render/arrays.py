@@ -40,7 +40,10 @@ class DrawnArrays:
 
 
 def arrays_of_head_mesh(head_mesh: HeadMesh, plan: Plan) -> DrawnArrays:
-    """Gather the drawn parts of a character; vertices that no triangle names are left out."""
+    """Gather the drawn parts of a character.
+
+    Triangles with a coordinate that is not finite are left out, and so are vertices that no triangle names.
+    """
     return _gather([head_mesh.parts[draw.part] for draw in plan.draws], plan.draws)
 
 
@@ -65,16 +68,18 @@ def _gather(parts: Sequence[Part], draws: Sequence[Draw]) -> DrawnArrays:
     positions, uv, faces, face_draw, face_in_part = [], [], [], [], []
     start, solid_count = 0, 0
     for index, (part, draw) in enumerate(zip(parts, draws)):
+        kept = np.flatnonzero(np.isfinite(part.positions[part.faces]).all(axis=(1, 2)))
+        part_faces = part.faces[kept]
         used = np.zeros(len(part.positions), bool)
-        used[part.faces] = True
+        used[part_faces] = True
         renumbered = np.cumsum(used, dtype=np.int32) - 1 + np.int32(start)
         positions.append(part.positions[used])
         uv.append(part.uv[used])
-        faces.append(renumbered[part.faces])
-        face_draw.append(np.full(len(part.faces), index, np.int32))
-        face_in_part.append(np.arange(len(part.faces), dtype=np.int32))
+        faces.append(renumbered[part_faces])
+        face_draw.append(np.full(len(kept), index, np.int32))
+        face_in_part.append(kept.astype(np.int32))
         start += int(used.sum())
-        solid_count += 0 if draw.blends else len(part.faces)
+        solid_count += 0 if draw.blends else len(kept)
     return DrawnArrays(
         positions=_joined(positions, (0, 3)).astype(np.float32),
         uv=np.clip(np.nan_to_num(_joined(uv, (0, 2))), -LARGEST_UV, LARGEST_UV).astype(np.float32),

@@ -84,7 +84,9 @@ def bench_render(
     repeats: int = 3,
 ) -> RenderBench:
     """Draw, finish and encode the mix `repeats` times, after one picture of each kind that is not counted."""
-    back_end.load(head_mesh, shading).draw(_FRONT, size=64)
+    warm = back_end.load(head_mesh, shading)
+    for kind in mix:
+        _picture(warm, kind, _FRONT, _Clock())
     clocks = []
     with progress(f"bench {back_end.name}", repeats) as shown:
         for _ in range(repeats):

@@ -13,7 +13,7 @@ from _exchange.camera import Camera
 from _exchange.frames import IMAGE_SIZE
 from _render.edge_preserving import smooth_within_edges
 from _render.illustration_style import IllustrationStyle
-from _render.scene import GeometryBuffers
+from _render.scene import FAR, GeometryBuffers
 
 COOL_TINT = np.array([0.72, 0.70, 0.85], np.float32)
 WARM_TINT = np.array([0.90, 0.70, 0.72], np.float32)
@@ -22,8 +22,6 @@ SHADOW_SPREAD = 1.5
 CAST_STEPS = 28
 FIRST_STEP = 0.004
 """Nearest caster that throws a shadow, metres along the light."""
-FAR = 10.0
-"""Depth of the background, metres: beyond every surface."""
 THINNEST_CASTER, THICKNESS_PER_DISTANCE = 0.008, 0.5
 """How far behind its surface a caster still stops the light: metres, and share of its distance. Hair is hollow."""
 OWN_SURFACE = 0.002
@@ -87,7 +85,7 @@ def _not_shadowed(
     pixels_per_output: int,
 ) -> NDArray[np.float32]:
     """1 where a walk from each pixel towards the light meets nothing that is drawn, softened at the edges."""
-    depth = np.where(np.isfinite(buffers.depth), buffers.depth, np.float32(FAR)).astype(np.float32)
+    depth = buffers.finite_depth
     reach = max(style.cast_shadow_reach, FIRST_STEP)
     steps = np.linspace(FIRST_STEP, reach, CAST_STEPS)
     shadow = np.zeros(depth.shape, bool)

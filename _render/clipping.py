@@ -41,7 +41,7 @@ def clip_triangles(clip: NDArray[np.float64], faces: NDArray[np.int32], size: in
     """Cut away what is nearer than the near plane (z < −w) or outside the guard band.
 
     Args:
-        clip: (V, 4) clip coordinates.
+        clip: (V, 4) finite clip coordinates.
         faces: (F, 3) int32.
         size: side of the picture, pixels.
     """
@@ -49,8 +49,7 @@ def clip_triangles(clip: NDArray[np.float64], faces: NDArray[np.int32], size: in
     guard = 2.0 * GUARD_PIXELS / size
     planes = [(0, 0, 1, 1), (1, 0, 0, guard), (-1, 0, 0, guard), (0, 1, 0, guard), (0, -1, 0, guard)]
     for plane in planes:
-        with np.errstate(invalid="ignore"):  # a distance that is no number counts as outside
-            distance = clip[:, 0] * plane[0] + clip[:, 1] * plane[1] + clip[:, 2] * plane[2] + clip[:, 3] * plane[3]
+        distance = clip[:, 0] * plane[0] + clip[:, 1] * plane[1] + clip[:, 2] * plane[2] + clip[:, 3] * plane[3]
         if (distance[clipped.faces] >= 0).all():
             continue
         before = len(clipped.edges)

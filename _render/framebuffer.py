@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from _exchange.errors import InputError
 from _exchange.pictures import composite_on_white
 from _render.compiling import KERNEL, LEAF
 
@@ -23,14 +24,17 @@ def reduced(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A (2H, 2W, 4) uint8 picture at half its size, byte for byte Pillow's BILINEAR `resize`.
 
     Colours are premultiplied, each axis is weighed by 1/8, 3/8, 3/8, 1/8 (columns first), and colours are divided by
-    alpha again; every stage is rounded to bytes. At least 4 pixels per axis.
+    alpha again; every stage is rounded to bytes.
+
+    Raises:
+        InputError: it is not such a picture.
     """
-    return _reduced(np.ascontiguousarray(picture), False)
+    return _reduced(_even(picture), False)
 
 
 def reduced_on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """`on_white(reduced(picture))` in one go."""
-    return _reduced(np.ascontiguousarray(picture), True)
+    return _reduced(_even(picture), True)
 
 
 def on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -38,6 +42,15 @@ def on_white(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     result = np.full_like(picture, 255)
     result[..., :3] = composite_on_white(picture)
     return result
+
+
+def _even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width, channels = picture.shape if picture.ndim == 3 else (0, 0, 0)
+    if picture.dtype != np.uint8 or channels != 4 or height % 2 or width % 2:
+        raise InputError(
+            f"Expected a picture to reduce of shape (2H, 2W, 4), uint8, found {picture.dtype} of shape {picture.shape}."
+        )
+    return np.ascontiguousarray(picture)
 
 
 @njit(**KERNEL)
@@ -59,7 +72,9 @@ def _byte(value):  # type: ignore[no-untyped-def]
 
 @njit(**LEAF)
 def _weighed(a, b, c, d, index, count):  # type: ignore[no-untyped-def]
-    """Four neighbours weighed and rounded; the outer one is missing at either border."""
+    """Four neighbours weighed and rounded; the outer one is missing at either border, both of a single pair are."""
+    if count == 1:
+        return (b + c + 1) >> 1
     if index == 0:
         return (b * _BORDER[0] + c * _BORDER[1] + d * _BORDER[2] + _UNIT // 2) // _UNIT
     if index == count - 1:

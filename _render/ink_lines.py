@@ -80,7 +80,7 @@ def _depth_edges(
     buffers: GeometryBuffers, inside: NDArray[np.bool_], jump: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Marks 0..1 of deep and of shallow jumps of depth, on their nearer side."""
-    depth = np.where(np.isfinite(buffers.depth), buffers.depth, np.float32(FAR)).astype(np.float32)
+    depth = buffers.finite_depth
     step = np.zeros(depth.shape, np.float32)
     for axis in (0, 1):
         for sign in (1, -1):
@@ -94,10 +94,6 @@ def _depth_edges(
     jump = max(jump, 1e-6)
     deep = np.clip((step - np.float32(jump)) / np.float32(max(DEEP_JUMP - jump, jump)), 0, 1)
     return deep, np.clip((step - np.float32(jump)) / np.float32(0.5 * jump), 0, 1)
-
-
-FAR = 10.0
-"""Depth of the background, metres: beyond every surface."""
 
 
 def _part_edges(part: NDArray[np.int16], flat: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:

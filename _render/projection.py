@@ -13,6 +13,9 @@ from _render.clipping import GUARD_PIXELS
 from _render.compiling import KERNEL
 
 GUARD = 2.0 * GUARD_PIXELS
+LARGEST_SCREEN = 512.0 * GUARD_PIXELS
+"""Farthest screen coordinate, 1/256 pixel, so that areas fit into 64 bits: clipped corners reach half as far, and only
+rounding of huge coordinates leaves others."""
 
 
 @njit(**KERNEL)
@@ -47,7 +50,7 @@ def _divide(v, x, y, z, w, scale, screen, inverse_w, window_z):  # type: ignore[
     if w > 0.0:
         inverse = 1.0 / w
         left, top = x * inverse, y * inverse
-        if abs(left) * scale < 1e12 and abs(top) * scale < 1e12:
+        if abs(left) * scale < LARGEST_SCREEN and abs(top) * scale < LARGEST_SCREEN:
             screen[v, 0] = math.floor((left + 1.0) * scale + 0.5)
             screen[v, 1] = math.floor((1.0 - top) * scale + 0.5)
         inverse_w[v] = inverse
@@ -57,5 +60,4 @@ def _divide(v, x, y, z, w, scale, screen, inverse_w, window_z):  # type: ignore[
 def clip_coordinates(positions: NDArray[np.float32], clip_from_head: NDArray[np.float64]) -> NDArray[np.float64]:
     """(V, 4) clip coordinates of (V, 3) points, summed in the order of `project`."""
     x, y, z = (positions[:, axis : axis + 1].astype(np.float64) for axis in range(3))
-    with np.errstate(invalid="ignore"):  # positions that are no numbers give none; clipping leaves them out
-        return x * clip_from_head[:, 0] + y * clip_from_head[:, 1] + z * clip_from_head[:, 2] + clip_from_head[:, 3]
+    return x * clip_from_head[:, 0] + y * clip_from_head[:, 1] + z * clip_from_head[:, 2] + clip_from_head[:, 3]

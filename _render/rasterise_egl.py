@@ -88,8 +88,8 @@ void main() {
     } else if (!keeps_alpha) {
         c.a = 1.0;
     }
+    c = clamp(c, 0.0, 1.0);  // buffers of floats do not
     if (blends) {
-        c = clamp(c, 0.0, 1.0);
         if (c.a == 0.0) discard;
         c.rgb *= c.a;
     }
@@ -124,7 +124,9 @@ class EglRenderer:
                 f"Expected an OpenGL 3.3 context through EGL, found none ({error}).", next_step=_INSTALL
             ) from error
         self._context.gc_mode = "context_gc"  # freed in `current`: never while another context is current
-        self.device: str = self._context.info["GL_RENDERER"]
+        information = self._context.info
+        self.device: str = information["GL_RENDERER"]
+        self.largest_side: int = information["GL_MAX_TEXTURE_SIZE"]
         self._program = self._context.program(vertex_shader=VERTEX_SHADER, fragment_shader=FRAGMENT_SHADER)
         self._targets: dict[tuple[int, bool], _Target] = {}
 
@@ -151,7 +153,7 @@ class EglRenderer:
         """Upload a character. On a software driver `trilinear` is drawn with the driver's filter `mesa`.
 
         Raises:
-            InputError: the filter `mesa` is asked for on a graphics card.
+            InputError: the filter `mesa` is asked for on a graphics card, or an image is too large for the device.
         """
         if texture_filter == "mesa" and not self.is_software:
             raise InputError(f"Expected the filter trilinear on {self.device}, found mesa: only the CPU has it here.")
@@ -251,6 +253,12 @@ class EglScene:
             key = 0 if draw.texture is None else id(pixels)
             if key not in uploaded:
                 height, width = pixels.shape[:2]
+                if max(height, width) > self._renderer.largest_side:
+                    raise InputError(
+                        f"Expected images of at most {self._renderer.largest_side} texels per side on "
+                        f"{self._renderer.device}, found {width} × {height}.",
+                        next_step="Draw with the back end cpu, or make the image smaller.",
+                    )
                 uploaded[key] = context.texture((width, height), 4, np.ascontiguousarray(pixels).tobytes())
                 uploaded[key].build_mipmaps()
             self._images.append(uploaded[key])

@@ -102,7 +102,7 @@ def _ellipse(texels, levels, texture, last_level, wrap_u, wrap_v, u, v, au, av, 
     """The filter `mesa`: Gaussian weights over the ellipse that the pixel covers on one level (renderer.md §5.1)."""
     level = 0
     if shorter > 1.0:
-        level = min(math.floor(0.5 * math.log2(shorter)), last_level)
+        level = max(0, min(math.floor(0.5 * math.log2(shorter)), last_level))  # infinity makes no index
     shrink = 1.0 / (1 << level)
     au, av, bu, bv = au * shrink, av * shrink, bu * shrink, bv * shrink
     offset, width, height = levels[texture, level, 0], levels[texture, level, 1], levels[texture, level, 2]
@@ -163,7 +163,7 @@ def _sample(texels, levels, level_counts, modes, draw, mesa, u, v, ux, vx, uy, v
     if minify == LINEAR:
         red_blue, green_alpha = _bilinear(texels, levels, texture, 0, wrap_u, wrap_v, u, v)
         return _unpacked(red_blue, green_alpha, 1.0 / 65536.0)
-    position = min(math.floor(math.log2(longer / (probes * probes)) * 128.0 + 0.5), last * 256)
+    position = max(0, min(math.floor(math.log2(longer / (probes * probes)) * 128.0 + 0.5), last * 256))
     level, blend = position >> 8, position & 255
     if along_x >= along_y:
         step_u, step_v = ux / probes, vx / probes
@@ -277,8 +277,8 @@ def cover(order, geometry, look, rules, depth, shown, accumulator):  # type: ign
 
     With a (S, S, 4) float32 accumulator (premultiplied, 0..1) they are composited into it instead of being shown.
     geometry: faces, face_draw, screen, inverse_w, window_z, positions, uv, colors. look: draw modes, draw numbers
-    (factor, cutoff × 255), texels, levels, level_counts. rules: mesa filter?, last wins ties?, half side of the cube
-    outside which fragments are dropped (0: never).
+    (factor, least alpha × 255 that stays), texels, levels, level_counts. rules: mesa filter?, last wins ties?, half
+    side of the cube outside which fragments are dropped (0: never).
     """
     faces, face_draw, screen, inverse_w, window_z, positions, uv, colors = geometry
     modes, numbers, texels, levels, level_counts = look

@@ -23,6 +23,8 @@ from _render.textures import Filter
 
 SUBPIXELS = 256
 DEPTH_STEPS = 2**24 - 1
+ROUNDING = 1e-9
+"""Filtered alpha can be this much below its true value: what is equal to the cutoff stays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +65,7 @@ def draw_plain(
                     continue
                 outside = bool((np.abs(fragment.point) > BOX_SIDE / 2).any())
                 source = _source(draw, texture, fragment, texture_filter)
-                if source[3] < draw.cutoff or (outside and plan.outside == "drop"):
+                if source[3] < draw.cutoff - ROUNDING or (outside and plan.outside == "drop"):
                     continue
                 source = np.clip(source, 0, 1)
                 if draw.blends:

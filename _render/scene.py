@@ -14,6 +14,8 @@ from _exchange.protocol import Way
 from _render.textures import Filter
 
 What = Literal["colour", "position"]
+FAR = 10.0
+"""Depth of the background where it has to be a number, metres: beyond every surface."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,11 @@ class GeometryBuffers:
     position: NDArray[np.float32]
     normal: NDArray[np.float32]
     uv: NDArray[np.float32]
+
+    @property
+    def finite_depth(self) -> NDArray[np.float32]:
+        """(S, S) float32 `depth` with `FAR` where nothing is shown."""
+        return np.where(np.isfinite(self.depth), self.depth, np.float32(FAR)).astype(np.float32)
 
 
 class Scene(Protocol):

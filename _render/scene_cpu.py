@@ -83,10 +83,8 @@ class CpuScene:
     def draw_both(self, camera: Camera, size: int = 512) -> Drawing:
         """Colour and position of one view; the triangles are searched once."""
         view = self._cover(camera, size)
-        position_needs_no_colour = self.plan.outside == "drop"
-        position = self._position(view, None) if position_needs_no_colour else None
         colour = self._colour(view)
-        return Drawing(colour, self._position(view, colour) if position is None else position)
+        return Drawing(colour, self._position(view, colour if self.plan.outside == "hole" else None))
 
     def geometry_buffers(self, camera: Camera, size: int = 512) -> GeometryBuffers:
         """Part, triangle, depth, position, normal and uv of what pass 1 shows at every pixel."""
@@ -124,7 +122,7 @@ class CpuScene:
         numbers = np.zeros((len(modes), 5), np.float64)
         for mode, number, draw in zip(modes, numbers, self.plan.draws):
             number[:4] = draw.color_factor
-            number[4] = draw.cutoff * 255
+            number[4] = draw.cutoff * 255 - ALPHA_MARGIN if draw.cutoff > 0 else 0.0
             least_alpha = 255.0 if not len(self.arrays.colors) else 255.0 * float(self.arrays.colors[:, 3].min())
             mode[kernels.TEXTURE] = -1
             if draw.texture is not None:
@@ -135,7 +133,7 @@ class CpuScene:
                 mode[kernels.MINIFY] = _FILTERS[draw.texture.minify]
                 least_alpha = float(store.least_alpha[slot])
             mode[kernels.CULL] = _CULLS[draw.cull]
-            mode[kernels.TESTED] = least_alpha * draw.color_factor[3] < number[4] + ALPHA_MARGIN
+            mode[kernels.TESTED] = least_alpha * draw.color_factor[3] < number[4] + 2 * ALPHA_MARGIN
             mode[kernels.KEEPS_ALPHA] = draw.keeps_alpha
             mode[kernels.WRITES_DEPTH] = draw.writes_depth
             mode[kernels.VERTEX_COLOR] = len(self.arrays.colors) > 0
@@ -196,7 +194,7 @@ class CpuScene:
 
 
 ALPHA_MARGIN = 1e-6
-"""Filtered alpha can be this much below an image's smallest, by rounding: such draws are still tested."""
+"""Filtered alpha (0..255) can be this much too small, by rounding: what equals the cutoff stays."""
 _NO_ACCUMULATOR = np.zeros((0, 0, 4), np.float32)
 
 
