@@ -118,9 +118,7 @@ def _arms_down(
         if upper is None or lower is None:
             continue
         along = rest[lower][:3, 3] - rest[upper][:3, 3]
-        sideways = (
-            outward * along[0] + 0.0
-        )  # −0 becomes 0, or an arm straight ahead would count as one across the chest
+        sideways = outward * along[0] + 0.0  # −0 becomes 0: an arm straight ahead does not point across the chest
         angle = float(np.degrees(np.arctan2(along[1], sideways)))
         turn = -outward * (angle - ARM_DEG)
         below = sorted(document.scenes.descendants(upper))
