@@ -25,12 +25,18 @@ def _finding_of(what: str, root: Path, renderset: str, fix: str) -> Finding:
     """How complete one set is: its number of characters, and by stage how many lack it."""
     try:
         dataset = open_dataset(root, renderset)
-        items = dataset.items()
-        missing = dataset.missing_stages(items)
     except SuiteError:
         return Finding(what, False, False, f"no list of it below {root}", fix or _ARCHIVE.format(root=root))
+    try:
+        items = dataset.items()
+        missing = dataset.missing_stages(items)
+    except SuiteError as error:
+        return Finding(what, False, False, str(error), fix or _ARCHIVE.format(root=root))
+    if not items:
+        return Finding(what, False, False, f"an empty list in {root}", fix or _ARCHIVE.format(root=root))
     if not missing:
         return Finding(what, True, False, f"{len(items)} characters in {root}, complete")
     by_stage = Counter(stage.stage for stage in missing)
+    steps = dict.fromkeys(stage.next_step for stage in missing)
     lacking = ", ".join(f"{stage} of {count}" for stage, count in by_stage.items())
-    return Finding(what, False, False, f"{len(items)} characters in {root}; missing: {lacking}", missing[0].next_step)
+    return Finding(what, False, False, f"{len(items)} characters in {root}; missing: {lacking}", " ".join(steps))

@@ -5,6 +5,7 @@ Source: spec/renderer.md §12.4.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,32 +53,36 @@ class Problem:
         return f"{self.status}: {self.file}: {self.reason.removeprefix(f'{name}: ')}"
 
 
-def characters_below(folder: Path, leave_out: Path | None = None) -> tuple[list[SourceCharacter], list[Problem]]:
+def characters_below(folder: Path, leave_out: tuple[Path, ...] = ()) -> tuple[list[SourceCharacter], list[Problem]]:
     """The characters below a folder, sorted by item, and the files that are skipped.
 
     The group of a character is the name of the folder that holds its file, without leading underscores (the index
-    passes over such folders), or `own` directly in the folder given; its id is the file's stem.
+    passes over such folders), or `own` directly in the folder given; its id is the file's stem. Links are followed.
 
     Args:
         folder: the folder given.
-        leave_out: a folder below it that is not searched: copies in the dataset that is being written.
+        leave_out: folders below it that are not searched: those of the dataset that is being written.
 
     Raises:
         InputError: the folder does not exist.
     """
     if not folder.is_dir():
         raise InputError(f"Expected a folder of VRM or GLB files, found no folder {folder}.")
-    excluded = leave_out.resolve() if leave_out is not None else None
     found: dict[ItemId, SourceCharacter] = {}
     skipped: list[Problem] = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in CHARACTER_SUFFIXES or not path.is_file():
-            continue
-        if excluded is not None and excluded in path.resolve().parents:
-            continue
+    for path in _paths_below(folder, tuple(path.resolve() for path in leave_out)):
         file = path.relative_to(folder).as_posix()
+        if path.is_dir():
+            skipped.append(Problem("", ascii(file), "skipped", "The folder cannot be read."))
+            continue
+        if path.suffix.lower() not in CHARACTER_SUFFIXES:
+            continue
+        if not path.is_file():
+            skipped.append(Problem("", ascii(file), "skipped", "It is no file, or a link that leads nowhere."))
+            continue
         try:
             item = _item_of(path, folder)
+            file.encode("utf-8")  # texts that are none could not stand in tables
         except (InputError, UnicodeEncodeError) as error:
             skipped.append(Problem("", ascii(file), "skipped", f"The file name makes no item name: {error}"))
             continue
@@ -87,6 +92,26 @@ def characters_below(folder: Path, leave_out: Path | None = None) -> tuple[list[
         else:
             found[item] = SourceCharacter(item, path, file)
     return sorted(found.values(), key=lambda character: character.item), skipped
+
+
+def _paths_below(folder: Path, left_out: tuple[Path, ...], above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Everything below a folder that is no folder, sorted part by part, and the folders that cannot be read.
+
+    A folder inside itself (by a link) is left out.
+    """
+    here = folder.resolve()
+    if here in left_out or here in above:
+        return
+    try:
+        inner = sorted(folder.iterdir())
+    except OSError:
+        yield folder
+        return
+    for path in inner:
+        if path.is_dir():
+            yield from _paths_below(path, left_out, (*above, here))
+        else:
+            yield path
 
 
 def _item_of(path: Path, folder: Path) -> ItemId:

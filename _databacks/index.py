@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from _databacks.layout import DatasetLayout
-from _databacks.names import OWN, PUBLISHED_SETS, BadPosition, MissingPicture, PictureName, UnknownItem
-from _databacks.views import derived_camera, portrait_params, read_view_metadata
+from _databacks.names import OWN, PUBLISHED_SETS, VTUBER, BadPosition, MissingPicture, PictureName, UnknownItem
+from _databacks.views import PORTRAIT_PARAMS, derived_camera, read_view_metadata
 from _exchange.atomic import TEMPORARY_PREFIX
 from _exchange.errors import FormatError, InputError
 from _exchange.pictures import Mode, open_image, read_picture
@@ -60,10 +60,7 @@ class DatasetIndex:
         sets = tuple(rendersets)
         self.names = tuple(sorted(_listed(self.layout.renders, sets)))
         self.params = read_view_metadata(self.layout, sets)
-        for text in self.names:
-            params = portrait_params(PictureName.parse(text))
-            if params is not None:
-                self.params[text] = params
+        self.params |= {text: dict(PORTRAIT_PARAMS) for text in self.names if text.startswith(f"{VTUBER}/")}
 
     def __len__(self) -> int:
         return len(self.names)

@@ -147,7 +147,7 @@ def read_list(path: Path) -> list[str]:
         InputError: there is no such list, or it is not UTF-8 text.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors of Windows put a mark in front
     except FileNotFoundError as error:
         raise InputError(f"Expected the list {path}, found none.") from error
     except UnicodeDecodeError as error:

@@ -8,10 +8,9 @@ started again ends in the same bytes as an undisturbed one. Source: spec/rendere
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from _databacks.dataset import open_dataset
@@ -34,7 +33,7 @@ from _exchange.items import ItemId
 from _exchange.journal import Journal, JournalEntry
 from _exchange.progress import progress
 from _exchange.protocol import protocol_named
-from _exchange.workers import WorkerDied, results_of
+from _exchange.workers import WorkerDied, available_cores, results_of
 from _render.choose import Backend, renderer
 from _render.kinds import KINDS
 from _render.textures import Filter
@@ -110,12 +109,16 @@ class PrepareResult:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What to do: the set, its sources, and what is known to be wrong before anything is drawn."""
+    """What to do: the set, its sources, and what is known to be wrong before anything is drawn.
+
+    `reads_copies`: the sources are the dataset's own copies, so none of them may be removed.
+    """
 
     layout: DatasetLayout
     renderset: str
     characters: Sequence[SourceCharacter]
     problems: Sequence[Problem]
+    reads_copies: bool = False
 
     @property
     def folder(self) -> SetFolder:
@@ -140,7 +143,7 @@ def prepare(config: PrepareConfig) -> PrepareResult:
         if plan.renderset == OWN:
             failed = [ItemId.parse(problem.item) for problem in problems if problem.status == "failed"]
             listed = [character.item for character in plan.characters]
-            remove_unlisted(plan.layout, listed, failed, everything=not config.limit)
+            remove_unlisted(plan.layout, listed, failed, everything=not config.limit, keep_copies=plan.reads_copies)
         problems += plan.problems
         write_tables(plan.layout, plan.renderset, problems)
     total = len(plan.characters) + sum(problem.status == "failed" for problem in plan.problems)
@@ -160,22 +163,24 @@ def _plan(config: PrepareConfig) -> _Plan:
     out = config.out or (dataset.root if dataset else None)
     if out is None:
         raise InputError("Expected a dataset folder to write, found none.", next_step="Give one with --out.")
-    layout = DatasetLayout(out)
+    in_place = dataset is not None and dataset.root.resolve() == out.resolve()
     if renderset == OWN:
-        reads_itself = dataset is not None and dataset.root.resolve() == out.resolve()
-        folder = out / "raw" / OWN if reads_itself else config.source
-        characters, problems = characters_below(folder, leave_out=None if reads_itself else out / "raw")
+        plan = _own(config, DatasetLayout(out), in_place=in_place)
     elif dataset is None:
         raise InputError(
             f"Expected a dataset with a list and raw characters of {renderset} in {config.source}, found none.",
             next_step="Without --renderset any folder of VRM files can be prepared.",
         )
+    elif not in_place:
+        raise InputError(
+            f"Expected to write {renderset} beside its list and raw characters in {dataset.root}, found {out}.",
+            next_step="Leave out --out.",
+        )
     else:
-        characters, problems = _published(dataset, renderset)
-    if not characters and not problems:
+        plan = _published(dataset, renderset)
+    if not plan.characters and not plan.problems:
         raise InputError(f"Expected .vrm or .glb files in {config.source}, found none.")
-    kept = characters[: config.limit] if config.limit else characters
-    return _Plan(layout, renderset, kept, problems)
+    return replace(plan, characters=plan.characters[: config.limit]) if config.limit else plan
 
 
 def _dataset_at(source: Path) -> DatasetLayout | None:
@@ -186,12 +191,34 @@ def _dataset_at(source: Path) -> DatasetLayout | None:
 
 
 def _set_of(dataset: DatasetLayout, config: PrepareConfig) -> str:
-    """The set whose list a dataset holds; another folder to write means a user's own characters."""
-    writes_elsewhere = config.out is not None and config.out.resolve() != dataset.root.resolve()
-    return OWN if writes_elsewhere else open_dataset(dataset.root).renderset
+    """The set whose list a dataset holds; another folder to write means a user's own characters.
+
+    So does a folder to write that has no list yet: a run that was interrupted before its tables.
+    """
+    if config.out is not None and config.out.resolve() != dataset.root.resolve():
+        return OWN
+    try:
+        return open_dataset(dataset.root).renderset
+    except InputError:
+        if config.out is None:
+            raise
+        return OWN
 
 
-def _published(layout: DatasetLayout, renderset: str) -> tuple[list[SourceCharacter], list[Problem]]:
+def _own(config: PrepareConfig, layout: DatasetLayout, *, in_place: bool) -> _Plan:
+    """A user's characters; those of a dataset that is prepared again are its own copies.
+
+    Where the folder of characters is given as the dataset to write as well, its files outside the copies come first.
+    """
+    if not in_place or config.out is not None:
+        characters, problems = characters_below(config.source, leave_out=(layout.root / "raw", layout.renders))
+        if characters or not in_place:
+            return _Plan(layout, OWN, characters, problems)
+    characters, problems = characters_below(layout.root / "raw" / OWN)
+    return _Plan(layout, OWN, characters, problems, reads_copies=True)
+
+
+def _published(layout: DatasetLayout, renderset: str) -> _Plan:
     """Listed characters of a published set; those without a file are failures."""
     dataset = open_dataset(layout.root, renderset)
     characters, problems = [], []
@@ -203,7 +230,7 @@ def _published(layout: DatasetLayout, renderset: str) -> tuple[list[SourceCharac
         else:
             gap = next(gap for gap in dataset.missing_stages([item]) if gap.stage == "character")
             problems.append(Problem(str(item), file, "failed", str(gap)))
-    return characters, problems
+    return _Plan(layout, renderset, characters, problems)
 
 
 def _settings(config: PrepareConfig, renderset: str) -> tuple[DrawSettings, str]:
@@ -229,8 +256,10 @@ def wanted_views(kinds: Sequence[str]) -> dict[str, tuple[str, ...] | None]:
     Raises:
         InputError: there is no such kind.
     """
-    wanted: dict[str, tuple[str, ...] | None] = {}
-    for name in KINDS if "all" in kinds else kinds:
+    wanted: dict[str, tuple[str, ...] | None] = dict.fromkeys(KINDS) if "all" in kinds else {}
+    for name in kinds:
+        if name == "all":
+            continue
         kind = name.removesuffix(_SPIN_SUFFIX)
         if kind not in KINDS or (kind != name and KINDS[kind].views != "cam60"):
             known = [*KINDS, *(k + _SPIN_SUFFIX for k in KINDS if KINDS[k].views == "cam60"), "all"]
@@ -251,22 +280,24 @@ def _draw_all(plan: _Plan, settings: DrawSettings, config: PrepareConfig) -> tup
     todo: list[CharacterTask] = []
     failures: dict[ItemId, Problem] = {}
     cached = 0
-    for character in plan.characters:
-        try:
-            task = CharacterTask(character.item, character.path, character.file, sha256_of_file(character.path))
-        except OSError as error:
-            failures[character.item] = _failed(character, f"The file cannot be read: {error.strerror}.")
-            continue
-        entry = journal.finished(str(task.item), settings.key(task))
-        if entry is None or (entry.status == "failed" and config.retry_failed):
-            todo.append(task)
-        elif entry.status == "failed":
-            failures[task.item] = _failed(character, entry.reason)
-        else:
-            cached += 1
+    with progress("look at what is there", len(plan.characters) if journal.entries() else 0) as shown:
+        for character in plan.characters:
+            shown.advance(str(character.item))
+            try:
+                task = CharacterTask(character.item, character.path, character.file, sha256_of_file(character.path))
+            except OSError as error:
+                failures[character.item] = _failed(character, f"The file cannot be read: {error.strerror}.")
+                continue
+            entry = journal.finished(str(task.item), settings.key(task))
+            if entry is None or (entry.status == "failed" and config.retry_failed):
+                todo.append(task)
+            elif entry.status == "failed":
+                failures[task.item] = _failed(character, entry.reason)
+            else:
+                cached += 1
     drawn = 0
     by_item = {character.item: character for character in plan.characters}
-    workers = min(config.workers or os.cpu_count() or 1, max(len(todo), 1))
+    workers = min(config.workers or available_cores(), max(len(todo), 1))
     with progress(f"prepare {plan.renderset}", len(todo)) as shown:
         for task, answer in results_of(character_work, (plan.layout, settings), todo, workers):
             reason = answer.message if isinstance(answer, WorkerDied) else answer.reason

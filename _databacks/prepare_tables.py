@@ -67,7 +67,12 @@ def _write_attribution(folder: SetFolder, records: Sequence[CharacterRecord]) ->
 
 
 def remove_unlisted(
-    layout: DatasetLayout, listed: Iterable[ItemId], failed: Iterable[ItemId], everything: bool
+    layout: DatasetLayout,
+    listed: Iterable[ItemId],
+    failed: Iterable[ItemId],
+    *,
+    everything: bool,
+    keep_copies: bool = False,
 ) -> None:
     """Remove what the set `own` holds besides its characters: files of failed ones, and of earlier settings.
 
@@ -76,6 +81,7 @@ def remove_unlisted(
         listed: characters of this run.
         failed: those of them that failed now.
         everything: the run looked at the whole folder, so characters that are not listed are gone from it.
+        keep_copies: the copies of the characters are the folder that the run looked at: none is removed.
     """
     folder = layout.render_set(OWN)
     present, broken = set(listed), set(failed)
@@ -85,7 +91,8 @@ def remove_unlisted(
             path.unlink()
     records = {record.item: record for record in read_records(folder)}
     _keep_only(folder.records, {folder.record(item) for item in records})
-    _keep_only(layout.root / "raw" / OWN, {layout.root / record.character for record in records.values()})
+    if not keep_copies:
+        _keep_only(layout.root / "raw" / OWN, {layout.root / record.character for record in records.values()})
     for kind in (*KINDS, PORTRAIT_KIND):
         pictures = {
             layout.picture(PictureName(OWN, kind, item.franch, item.idx, view))

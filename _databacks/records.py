@@ -14,9 +14,9 @@ from _databacks.layout import SetFolder
 from _databacks.names import PictureName
 from _databacks.views import derived_camera
 from _exchange import atomic
-from _exchange.errors import FormatError
+from _exchange.errors import FormatError, SuiteError
 from _exchange.items import ItemId, Region
-from _exchange.protocol import Way
+from _exchange.protocol import Way, protocol_named
 from _exchange.run_record import read_json_object
 
 SCHEMA_VERSION = 1
@@ -115,9 +115,26 @@ class CharacterRecord:
         try:
             for name in ("head_position", "notes"):
                 known[name] = tuple(known[name])
-            return cls(**known)
-        except (KeyError, TypeError) as error:
-            raise FormatError("", "a record of a prepared character", str(error), file=path) from error
+            record = cls(**known)
+            _check(record)
+        except (KeyError, TypeError, ValueError, SuiteError) as error:
+            raise FormatError("", "a record of a prepared character", str(error).rstrip("."), file=path) from error
+        return record
+
+
+def _check(record: CharacterRecord) -> None:
+    """Raise `TypeError`, `ValueError` or `SuiteError` unless the values are what readers rely on."""
+    texts = (record.franch, record.idx, record.character, record.shading)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"texts were expected among {texts}")
+    protocol_named(record.shading)
+    if record.character.startswith("/") or ".." in record.character.split("/"):
+        raise ValueError(f"the character {record.character!r} is outside the dataset")
+    if record.region:
+        record.area  # noqa: B018 - a region that is none says so
+    if not all(isinstance(views, list) for views in dict(record.views).values()):
+        raise TypeError("lists of views were expected")
+    record.item  # noqa: B018 - a name that is none says so
 
 
 def read_records(folder: SetFolder) -> list[CharacterRecord]:

@@ -5,11 +5,11 @@ Source: spec/data.md §2, §5, §6; spec/measure.md §1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from _exchange.protocol import Way
 
 WHOLE_PICTURE = Region(0, 0, IMAGE_SIZE, IMAGE_SIZE)
 ILLUSTRATION_SUFFIXES = ("png", "jpg", "jpeg", "webp", "gif")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,18 @@ class MissingStage:
         stage: ``alignment``, ``portrait``, ``character`` or ``renders``.
         path: the first file that is missing.
         next_step: what brings it.
+        fault: what is wrong where the file is there; empty where it is missing.
     """
 
     item: ItemId
     stage: str
     path: Path
     next_step: str
+    fault: str = ""
 
     def __str__(self) -> str:
+        if self.fault:
+            return f"{self.item}: no {self.stage}. {self.fault} {self.next_step}"
         return f"{self.item}: no {self.stage} ({self.path} is missing). {self.next_step}"
 
 
@@ -62,6 +67,8 @@ class RenderedSet:
     portrait_kind: ClassVar[str] = PORTRAIT_KIND
     how_to_get_portraits: ClassVar[str]
     how_to_get_characters: ClassVar[str]
+    kinds_to_draw: ClassVar[str] = ""
+    """Option of `prepare` for sets whose usual kinds are not those that measuring needs."""
 
     def __init__(self, layout: DatasetLayout) -> None:
         self.layout = layout
@@ -85,7 +92,7 @@ class RenderedSet:
 
     @cached_property
     def _items(self) -> tuple[ItemId, ...]:
-        return tuple(ItemId.parse(line) for line in read_list(self.layout.subset(self.list_name)))
+        return read_items(self.layout.subset(self.list_name), ItemId.parse)
 
     def items(self) -> list[ItemId]:
         """All characters in list order."""
@@ -140,12 +147,14 @@ class RenderedSet:
         return self.layout.picture(PictureName(name.renderset, MASK_KIND, name.franch, name.idx, name.view))
 
     def _raw_illustration(self, source: str) -> Path | None:
-        """The illustration as it was downloaded, under whatever suffix it has."""
-        if not source or ".." in source.split("/"):
-            return None
+        """The illustration as it was downloaded, under whatever suffix it has; None where there is none."""
+        if not set(source.split("/")).isdisjoint(("", ".", "..")) or "\0" in source:
+            return None  # it would lead out of the folder of illustrations
         stem = self.layout.illustration(source)
-        candidates = (stem.with_name(f"{stem.name}.{suffix}") for suffix in ILLUSTRATION_SUFFIXES)
-        return next((path for path in candidates if path.is_file()), None)
+        if not stem.parent.is_dir():
+            return None
+        suffixes = {path.suffix[1:].lower(): path for path in sorted(stem.parent.iterdir()) if path.stem == stem.name}
+        return next((suffixes[suffix] for suffix in ILLUSTRATION_SUFFIXES if suffix in suffixes), None)
 
     # -- the truth ----------------------------------------------------------------------------------------------
 
@@ -198,8 +207,9 @@ class RenderedSet:
     def _missing_inputs(self, item: ItemId) -> list[MissingStage]:
         try:
             alignment = self.alignment(item)
-        except InputError:
-            return [MissingStage(item, "alignment", self.folder.alignment_json, self.how_to_get_portraits)]
+        except InputError as error:
+            path = self.folder.alignment_json
+            return [MissingStage(item, "alignment", path, self.how_to_get_portraits, fault=str(error))]
         portrait = self.layout.picture(self.portrait_name(item))
         if portrait.is_file() or self._raw_illustration(alignment.source) is not None:
             return []
@@ -212,9 +222,25 @@ class RenderedSet:
             gaps.append(MissingStage(item, "character", character, self.how_to_get_characters))
         absent = [path for path in self._truth_pictures(item).values() if not path.is_file()]
         if absent:
-            how = f"python3 -m _scripts.prepare {self.root} draws the pictures of {self.renderset}."
-            gaps.append(MissingStage(item, "renders", absent[0], how))
+            how = f"python3 -m _scripts.prepare {self.root} --renderset {self.renderset}{self.kinds_to_draw}"
+            gaps.append(MissingStage(item, "renders", absent[0], f"{how} draws its pictures."))
         return gaps
+
+
+def read_items(path: Path, parse: Callable[[str], Item]) -> tuple[Item, ...]:
+    """The lines of a subset list as `parse` understands them.
+
+    Raises:
+        InputError: there is no such list.
+        FormatError: a line is no name.
+    """
+    items = []
+    for line in read_list(path):
+        try:
+            items.append(parse(line))
+        except InputError as error:
+            raise FormatError("", "names of items, one a line", repr(line), file=path) from error
+    return tuple(items)
 
 
 def _check_size(picture: NDArray[np.uint8], path: Path) -> None:

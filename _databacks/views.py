@@ -21,7 +21,8 @@ _ALIASES = {
 }
 """Kinds that every `ortho` entry of a set serves as well."""
 _ORTHO_KINDS = {"ortho", *(kind for kinds in _ALIASES.values() for kind in kinds)}
-_PORTRAIT_PARAMS = Camera(0.0, 0.0, fov=ORTHOGRAPHIC).render_params
+PORTRAIT_PARAMS = Camera(0.0, 0.0, fov=ORTHOGRAPHIC).render_params
+"""The front orthographic view, which every listed Vtuber picture gets."""
 RANDOM_VIEW_COUNT = 8
 
 
@@ -57,11 +58,6 @@ def _aliases(params: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
             for kind in _ALIASES.get(parts[0], ()):
                 aliased["/".join((parts[0], kind, *parts[2:]))] = entry
     return aliased
-
-
-def portrait_params(name: PictureName) -> dict[str, float] | None:
-    """The front orthographic view, which every listed Vtuber picture gets; None for other sets."""
-    return dict(_PORTRAIT_PARAMS) if name.renderset == VTUBER else None
 
 
 def derived_camera(name: PictureName) -> Camera | None:

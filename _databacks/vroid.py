@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from _databacks.alignment import identity_alignment, read_alignments
-from _databacks.layout import DatasetLayout, read_list
+from _databacks.layout import DatasetLayout
 from _databacks.names import VROID, PictureName
-from _databacks.rendered_set import WHOLE_PICTURE, RenderedSet
+from _databacks.rendered_set import WHOLE_PICTURE, RenderedSet, read_items
 from _databacks.views import RANDOM_VIEW_COUNT
 from _exchange.errors import InputError
 from _exchange.items import Alignment, ItemId
@@ -31,7 +31,8 @@ class Vroid(RenderedSet):
     renderset = VROID
     paper_arm_degrees = 60.0
     portrait_kind = "ortho"
-    how_to_get_portraits = "python3 -m _scripts.prepare draws the pictures from raw/vroid."
+    kinds_to_draw = " --kinds ortho rgb60_spin12"
+    how_to_get_portraits = f"python3 -m _scripts.prepare with --renderset {VROID} draws the pictures from raw/vroid."
     how_to_get_characters = (
         "Download the model from hub.vroid.com, where its page offers that, to raw/vroid/<last digit>/<id>/<id>.vrm."
     )
@@ -44,7 +45,7 @@ class Vroid(RenderedSet):
 
     @cached_property
     def _items(self) -> tuple[ItemId, ...]:
-        return tuple(vroid_item(line) for line in read_list(_list_of(self.layout, self.split)))
+        return read_items(_list_of(self.layout, self.split), vroid_item)
 
     @cached_property
     def _alignments(self) -> dict[ItemId, Alignment]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from _databacks.alignment import Detections, alignment_matrix, identity_alignment, read_detections, vertical_jitter
-from _databacks.layout import PORTRAIT_KIND, read_list
+from _databacks.layout import PORTRAIT_KIND
 from _databacks.names import ANIMERECON, VTUBER, PictureName, UnknownItem
-from _databacks.rendered_set import WHOLE_PICTURE, MissingStage, RenderedSet
+from _databacks.rendered_set import WHOLE_PICTURE, MissingStage, RenderedSet, read_items
 from _exchange.errors import InputError, MissingComponent
 from _exchange.items import Alignment, ItemId, TruthFiles
 
@@ -30,7 +31,7 @@ class Vtuber(RenderedSet):
 
     @cached_property
     def _names(self) -> dict[ItemId, PictureName]:
-        names = [PictureName.parse(line) for line in read_list(self.layout.subset(self.list_name))]
+        names = read_items(self.layout.subset(self.list_name), PictureName.parse)
         wrong = next((name for name in names if (name.renderset, name.dtype) != (VTUBER, PORTRAIT_KIND)), None)
         if wrong is not None:
             raise InputError(f"Expected names {VTUBER}/{PORTRAIT_KIND}/… in {self.list_name}.csv, found {wrong}.")
@@ -59,11 +60,15 @@ class Vtuber(RenderedSet):
         found = self._detections.get(source)
         if found is None:
             return identity_alignment(WHOLE_PICTURE, source)
-        if not number.isdigit() or int(number) >= len(found.keypoints):
+        if not (number.isascii() and number.isdigit()) or int(number) >= len(found.keypoints):
             raise UnknownItem(f"Expected detection {number!r} of {source}, found {len(found.keypoints)} detections.")
         keypoints = found.keypoints[int(number)]
         matrix = alignment_matrix(keypoints, vertical_jitter(f"{source}-{int(number):04d}"))
         return Alignment(source, matrix, WHOLE_PICTURE, np.array(keypoints))
+
+    def _raw_illustration(self, source: str) -> Path | None:
+        """The illustration, where a detection says how to align it."""
+        return super()._raw_illustration(source) if source in self._detections else None
 
     def _missing_truth(self, _item: ItemId) -> list[MissingStage]:
         return []

@@ -27,7 +27,8 @@ def warp(rgba: NDArray[np.uint8], matrix: NDArray[np.floating], size: int = IMAG
     if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype != np.uint8:
         raise InputError(f"Expected an RGBA picture of bytes, found {rgba.dtype} of shape {rgba.shape}.")
     try:
-        source_from_aligned = np.linalg.inv(np.asarray(matrix, np.float64))
+        affine = np.vstack([np.asarray(matrix, np.float64)[:2], [0, 0, 1]])  # only the top 2 × 3 counts
+        source_from_aligned = np.linalg.inv(affine)
     except np.linalg.LinAlgError as error:
         raise InputError(f"Expected an alignment matrix with an inverse, found {matrix!r}.") from error
     white = unit_from_bytes(composite_on_white(rgba))
