@@ -84,7 +84,7 @@ def test_a_mesh_without_joints_hangs_on_its_node_though_that_names_a_skin(tmp_pa
     for name in ("JOINTS_0", "WEIGHTS_0"):
         del builder.gltf["meshes"][0]["primitives"][0]["attributes"][name]
     builder.gltf["nodes"][MESH_NODE]["translation"] = [0.1, 0, 0]
-    np.testing.assert_allclose(positions(read(tmp_path, builder)), TRIANGLE + [0.1, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(positions(read(tmp_path, builder)), TRIANGLE + np.array([0.1, 0, 0]), atol=1e-6)
 
 
 def test_one_mesh_in_two_skins_is_posed_by_each(tmp_path: Path) -> None:

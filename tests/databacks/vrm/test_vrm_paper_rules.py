@@ -78,7 +78,7 @@ def test_matrix_and_translation_of_a_mesh_node_both_count(tmp_path: Path) -> Non
     builder = character()
     half = np.diag([0.5, 0.5, 0.5, 1.0]).ravel().tolist()
     builder.gltf["nodes"][MESH_NODE] |= {"matrix": half, "translation": [0.2, 0, 0]}
-    np.testing.assert_allclose(positions(read(tmp_path, builder)), 0.5 * (TRIANGLE + [0.2, 0, 0]), atol=1e-6)
+    np.testing.assert_allclose(positions(read(tmp_path, builder)), 0.5 * (TRIANGLE + np.array([0.2, 0, 0])), atol=1e-6)
     del builder.gltf["nodes"][MESH_NODE]["skin"]
     np.testing.assert_allclose(positions(read(tmp_path, builder, "corrected")), 0.5 * TRIANGLE, atol=1e-6)
 
