@@ -17,6 +17,8 @@ from _exchange.frames import IMAGE_SIZE
 from _exchange.items import Region
 
 Subset = Literal["front", "back", "360"]
+MAX_SIDE = 8 * IMAGE_SIZE
+"""Boxes higher or wider than this are refused before anything of their size is made, pixels."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,14 @@ def cut(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     """(H, W, 4) uint8 RGBA → (box.height, box.width, 4); what lies outside the picture is transparent black.
 
     Raises:
-        InputError: the picture is not RGBA bytes.
+        InputError: the picture is not RGBA bytes, or the box is empty or beyond `MAX_SIDE`.
     """
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 4:
         raise InputError(f"Expected a uint8 picture (H, W, 4), found {picture.dtype} {picture.shape}.")
     if box.height < 1 or box.width < 1:
         raise InputError(f"Expected a region of at least one pixel, found {box.height} × {box.width}.")
+    if max(box.height, box.width) > MAX_SIDE:
+        raise InputError(f"Expected a region of at most {MAX_SIDE} pixels a side, found {box.height} × {box.width}.")
     out = np.zeros((box.height, box.width, 4), np.uint8)
     top, left = max(box.row, 0), max(box.col, 0)
     bottom = max(min(box.row + box.height, picture.shape[0]), top)

@@ -103,7 +103,7 @@ def _subject(config: MeasureConfig) -> _Subject:
     else:
         dataset = open_dataset(config.data)
         items = dataset.items()
-        protocol, method = protocol_named(config.protocol or dataset.default_protocol), run.path.parent.name
+        protocol, method = protocol_named(config.protocol or dataset.default_protocol), run.path.resolve().parent.name
         results = RunFolder(RUNS / method)
     lpips = config.lpips_net or ("alex" if protocol.lpips_range == "unit" else "squeeze")
     settings = Settings(protocol=protocol, lpips_network=lpips, run_seed=config.seed)

@@ -1,8 +1,10 @@
 """Score a whole run: items in worker processes, resumable at any moment, then scores and tables.
 
 The parent alone writes. A line of ``measured.jsonl`` holds everything of one item and a key: the digest of every file
-and setting that decides its scores. Items whose line has the wanted key are not scored again, so a killed run goes on,
-and a changed picture, mesh, truth or setting is noticed. Neither order nor number of workers shows in the results.
+and setting that decides its scores. Items with a line of the wanted key are not scored again, so a killed run goes on,
+going back to earlier settings costs nothing, and a changed picture, mesh, truth or setting is noticed. What the inputs
+do not decide (a worker that died, a fault of ours) gets no line and is tried again by the next call. Neither order nor
+number of workers shows in the results.
 """
 
 from __future__ import annotations
@@ -33,9 +35,10 @@ from _measure.protocols import Networks, Settings, score_item
 from _measure.table import Table, write_tables
 from _measure.weights import lpips_file, lpips_weights
 
-SCORING_VERSION = 1
+SCORING_VERSION = 2
 """Raised whenever the same inputs would give other scores; part of every key."""
 CLIP_ABSENT = "no CLIP image encoder is part of this version of the suite"
+_DEATH = "The worker process died while it scored this item: killed, out of memory, or crashed."
 _DECISIVE_PACKAGES = ("python", "numpy", "torch", "pillow", "libigl")
 
 
@@ -82,10 +85,13 @@ def measure_run(
         truth_of: the truth of an item; a `SuiteError` makes that item missing.
 
     Raises:
-        InputError: there are no items, or a weight file has the wrong digest.
+        InputError: there are no items, an item stands twice, or a weight file has the wrong digest.
     """
     if not items:
         raise InputError("Expected at least one item to measure, found none.")
+    if len(set(items)) < len(items):
+        twice = next(item for item in items if items.count(item) > 1)
+        raise InputError(f"Expected every item once, found {twice} more than once.")
     settings = options.settings
     lpips = lpips_metric(settings.lpips_network)
     not_run = {CLIP.id: CLIP_ABSENT}
@@ -107,8 +113,8 @@ def measure_run(
         except (SuiteError, OSError) as error:
             done[item] = ItemScores((), (Problem(str(item), "", str(error)),))
             continue
-        if known.get(str(item), ("",))[0] == key:
-            done[item] = known[str(item)][1]
+        if (str(item), key) in known:
+            done[item] = known[str(item), key]
         else:
             todo.append(_Piece(item, truth, predictions, key))
     done |= _score_all(run, todo, settings, options.workers, with_lpips=bool(weights))
@@ -151,19 +157,25 @@ def _score_all(
     done = {}
     with progress("measure", len(todo)) as shown:
         for piece, answer in results_of(_Scorer.load, (settings, with_lpips), todo, workers):
-            scored = _answer_of_death(piece.item) if isinstance(answer, WorkerDied) else answer
+            if isinstance(answer, ItemScores):
+                scored = answer
+                atomic.append_line(run.measured, _line(piece, scored))
+            else:
+                reason = _DEATH if isinstance(answer, WorkerDied) else answer.reason
+                scored = ItemScores((), (Problem(str(piece.item), "", reason),))
             done[piece.item] = scored
-            atomic.append_line(run.measured, _line(piece, scored))
             shown.advance(str(piece.item), failed=bool(scored.problems))
     return done
 
 
-def _answer_of_death(item: ItemId) -> ItemScores:
-    reason = "The worker process died while it scored this item: killed, out of memory, or crashed."
-    return ItemScores((), (Problem(str(item), "", reason),))
-
-
 # -- one item, in a worker --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """Why an item was not scored, where its inputs do not decide that: nothing to keep for the next call."""
+
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -178,14 +190,13 @@ class _Scorer:
         """Load the networks, once per process."""
         return cls(settings, load_networks(settings) if with_lpips else Networks())
 
-    def __call__(self, piece: _Piece) -> ItemScores:
+    def __call__(self, piece: _Piece) -> ItemScores | _Fault:
         """All scores of one item; failures are answers, not errors."""
         try:
             with _one_torch_thread(self.networks):
                 return score_item(piece.item, piece.truth, piece.predictions, self.settings, self.networks)
         except Exception as error:  # a fault in one item, ours or a library's, must not stop the others
-            reason = f"Unexpected {type(error).__name__}: {error}."
-            return ItemScores((), (Problem(str(piece.item), "", reason),))
+            return _Fault(f"Unexpected {type(error).__name__}: {error}.")
 
 
 def load_networks(settings: Settings) -> Networks:
@@ -218,8 +229,8 @@ def _line(piece: _Piece, scored: ItemScores) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _read_known(path: Path) -> dict[str, tuple[str, ItemScores]]:
-    """Key and scores by item; a line that a kill tore, or that is none, counts as absent."""
+def _read_known(path: Path) -> dict[tuple[str, str], ItemScores]:
+    """Scores by item and key; a line that a kill tore, or that is none, counts as absent."""
     known = {}
     for line in atomic.read_lines(path):
         try:
@@ -227,7 +238,7 @@ def _read_known(path: Path) -> dict[str, tuple[str, ItemScores]]:
             item = value["item"]
             scores = tuple(Score(item, metric, view, float(number)) for metric, view, number in value["scores"])
             problems = tuple(Problem(item, view, reason) for view, reason in value["problems"])
-            known[item] = (value["key"], ItemScores(scores, problems))
+            known[item, value["key"]] = ItemScores(scores, problems)
         except (json.JSONDecodeError, KeyError, TypeError, ValueError):
             continue
     return known

@@ -94,11 +94,11 @@ def table_csv(table: Table) -> str:
 
 def table_markdown(table: Table) -> str:
     """A pipe table with header and footer as lists."""
-    lines = [*(f"- {line}" for line in header_lines(table)), ""]
+    lines = [*(f"- {_markdown(line)}" for line in header_lines(table)), ""]
     lines += ["| subset | metric | value | ± s.e. | n | missing | better |", "|---|---|---:|---:|---:|---:|---|"]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(table, row)) + " |" for row in table.rows]
     footer = footer_lines(table)
-    lines += ["", *(f"- {line}" for line in footer)] if footer else []
+    lines += ["", *(f"- {_markdown(line)}" for line in footer)] if footer else []
     return "\n".join(lines) + "\n"
 
 
@@ -152,7 +152,7 @@ def header_lines(table: Table) -> list[str]:
         )
     if table.versions:
         lines.append("versions " + ", ".join(f"{name} {version}" for name, version in table.versions.items()))
-    return [line for line in lines if line]
+    return _one_line_each(lines)
 
 
 def footer_lines(table: Table) -> list[str]:
@@ -168,7 +168,12 @@ def footer_lines(table: Table) -> list[str]:
             lines.append(f"missing {item}{view}: {problem.reason}")
         if len(problems) > _PROBLEMS_PER_ITEM:
             lines.append(f"missing {item}: and {len(problems) - _PROBLEMS_PER_ITEM} more")
-    return [" ".join(line.split()) for line in lines]
+    return _one_line_each(lines)
+
+
+def _one_line_each(lines: Sequence[str]) -> list[str]:
+    """Names and reasons may hold line ends, with which they could leave a LaTeX comment or a list."""
+    return [" ".join(line.split()) for line in lines if line.strip()]
 
 
 def _cells(table: Table, row: Row) -> tuple[str, ...]:
@@ -199,6 +204,11 @@ def _record(table: Table, row: Row) -> dict[str, Any]:
 
 def _json_number(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
+
+
+def _markdown(text: str) -> str:
+    """Names and reasons must make neither HTML elements nor links nor pictures; commands stay as they are typed."""
+    return text.replace("\\", "\\\\").replace("<", "\\<").replace("[", "\\[")
 
 
 def _latex(text: str) -> str:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,21 +178,15 @@ def download(file: WeightFile, folder: Path) -> Path:
         raise MissingComponent(
             f"Expected weights {file.name}, found none, and they have no address.", next_step=by_hand
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{file.file_name}"
     try:
-        digest = _stream(file, temporary)
-        if digest != file.sha256:
-            raise InputError(f"Expected SHA-256 {file.sha256} from {file.url}, found {digest}; the file was not kept.")
-        os.replace(temporary, folder / file.file_name)
-    except OSError as error:
+        folder.mkdir(parents=True, exist_ok=True)
+        _download_checked(file, folder)
+    except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise MissingComponent(
             f"Expected to download {file.url}, found no way to it ({reason}).",
             next_step=f"Run {file.command} where there is a network. Or: {by_hand}",
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return folder / file.file_name
 
 
@@ -204,17 +198,17 @@ def lpips_file(network: LpipsBackbone, *, may_download: bool = True) -> tuple[We
         may_download: whether a small file may be fetched now.
 
     Raises:
-        MissingComponent: no folder holds it and it cannot or may not be fetched now.
+        MissingComponent: no folder holds it and it cannot or may not be fetched now, or its linear heads are absent.
         InputError: a file of the right name has the wrong digest.
     """
     candidates = _BACKBONES[network]
     for file in candidates:
         path = find(file)
         if path is not None:
-            return file, path
+            return _with_heads(network, file, path)
     fetched = candidates[-1]
     if may_download and fetched.is_small:
-        return fetched, download(fetched, cache_folder())
+        return _with_heads(network, fetched, download(fetched, cache_folder()))
     raise MissingComponent(
         f"Expected the weights {fetched.file_name} of LPIPS-{network}, found them in no folder of "
         f"{FOLDERS_VARIABLE} and not in the cache.",
@@ -238,19 +232,30 @@ def linear_heads(network: LpipsBackbone) -> dict[str, torch.Tensor]:
     Raises:
         MissingComponent: neither has them.
     """
+    return _read_tensors(_heads_path(network))
+
+
+def _with_heads(network: LpipsBackbone, file: WeightFile, path: Path) -> tuple[WeightFile, Path]:
+    """The same file and path, once the heads that a bare backbone needs are found; archives hold their own."""
+    if path.suffix != ".npz":
+        _heads_path(network)
+    return file, path
+
+
+def _heads_path(network: LpipsBackbone) -> Path:
     digest = _HEADS[network]
     spec = importlib.util.find_spec("torchmetrics")  # finds the folder without importing the package
     for root in (spec.submodule_search_locations or []) if spec else []:
         path = Path(root) / "functional" / "image" / "lpips_models" / f"{network}.pth"
         if path.is_file() and sha256_of_file(path) == digest:
-            return _read_tensors(path)
+            return path
     found = _find_named(f"lpips_v0.1_lin_{network}.pth", digest)
     if found is None:
         raise MissingComponent(
             f"Expected the linear heads of LPIPS-{network}, found them neither in torchmetrics nor in a weight folder.",
             next_step="Run make/setup",
         )
-    return _read_tensors(found)
+    return found
 
 
 def _find_named(file_name: str, sha256: str) -> Path | None:
@@ -265,6 +270,18 @@ def _find_named(file_name: str, sha256: str) -> Path | None:
                 )
             return path
     return None
+
+
+def _download_checked(file: WeightFile, folder: Path) -> None:
+    """Fetch into a temporary file, which gets its name only when its digest is right."""
+    temporary = folder / f"{TEMPORARY_PREFIX}{os.getpid()}-{file.file_name}"
+    try:
+        digest = _stream(file, temporary)
+        if digest != file.sha256:
+            raise InputError(f"Expected SHA-256 {file.sha256} from {file.url}, found {digest}; the file was not kept.")
+        os.replace(temporary, folder / file.file_name)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _stream(file: WeightFile, target: Path) -> str:

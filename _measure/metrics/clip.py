@@ -25,10 +25,13 @@ def resize_and_crop(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     Args:
         picture: (H, W, 3) uint8 RGB.
+
+    Raises:
+        InputError: it has another shape, or no pixel.
     """
-    height, width = picture.shape[:2]
-    if picture.ndim != 3 or picture.shape[2] != 3 or not min(height, width):
+    if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
         raise InputError(f"Expected an RGB picture (H, W, 3), found {picture.shape}.")
+    height, width = picture.shape[:2]
     if height <= width:
         new_height, new_width = SIDE, SIDE * width // height
     else:

@@ -20,7 +20,7 @@ _BACKBONES: dict[str, tuple[type[nn.Module], tuple[int, ...]]] = {
     "vgg": (vgg16.VggFeatures, vgg16.CHANNELS),
     "squeeze": (squeezenet.SqueezeNetFeatures, squeezenet.CHANNELS),
 }
-SMALLEST_SIDE = {"alex": 63, "vgg": 16, "squeeze": 17}
+SMALLEST_SIDE = {"alex": 31, "vgg": 16, "squeeze": 17}
 """Height and width below which a network's last map is empty, pixels."""
 
 

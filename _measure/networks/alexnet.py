@@ -9,7 +9,7 @@ CHANNELS = (64, 192, 384, 256, 256)
 
 
 class AlexNetFeatures(nn.Module):
-    """(B, 3, H, W) float32 → five maps, each taken right after its ReLU, before the pool; H, W at least 63.
+    """(B, 3, H, W) float32 → five maps, each taken right after its ReLU, before the pool; H, W at least 31.
 
     Parameters are named ``features.{0,3,6,8,10}.{weight,bias}``.
     """

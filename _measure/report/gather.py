@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -192,7 +193,7 @@ def without_folders(sentence: str, folders: Sequence[Path]) -> str:
     'Expected the file run.json, found none.'
     """
     for folder in folders:
-        sentence = sentence.replace(f"{folder.resolve()}/", "").replace(f"{folder}/", "")
+        sentence = sentence.replace(f"{os.path.abspath(folder)}/", "").replace(f"{folder}/", "")
     return sentence
 
 

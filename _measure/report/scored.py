@@ -91,15 +91,19 @@ def _table_of(value: Mapping[str, Any]) -> ScoreTable:
             facts=(samples, *weights, *versions),
             rows=rows,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FormatError("", "a table with rows", f"{type(error).__name__}: {error}", file="table.json") from error
 
 
 def _problems_of(value: Mapping[str, Any]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """View and reason by item; raises `FormatError` where they are none."""
     problems: dict[str, tuple[tuple[str, str], ...]] = {}
-    for problem in value["problems"]:
-        item, view, reason = (str(problem[name]) for name in ("item", "view", "reason"))
-        problems[item] = (*problems.get(item, ()), (view, reason))
+    try:
+        for problem in value["problems"]:
+            item, view, reason = (str(problem[name]) for name in ("item", "view", "reason"))
+            problems[item] = (*problems.get(item, ()), (view, reason))
+    except (KeyError, TypeError) as error:
+        raise FormatError("problems", "objects with item, view and reason", repr(error), file="table.json") from error
     return problems
 
 
