@@ -1,7 +1,7 @@
 """The one way to write files: a reader sees the old file or the whole new one, also after a kill or a power cut.
 
 A temporary file beside the target is filled, flushed, fsynced and renamed over it. Temporary names start with
-`TEMPORARY_PREFIX`; whoever lists a folder ignores them, and the next write to the same target replaces them.
+`TEMPORARY_PREFIX`; whoever lists a folder ignores them, and `remove_leftovers` deletes those of killed processes.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ import os
 from pathlib import Path
 from typing import Any
 
+from _exchange.digest import sha256_of_bytes
+
 TEMPORARY_PREFIX = ".partial-"
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace `path` by a file with this content, making its folder where needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+    # A digest stands for the name: a prefix would push long names over the file system's limit of 255 bytes.
+    name = sha256_of_bytes(os.fsencode(path.name))[:16]
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{name}")
     try:
         with open(temporary, "wb") as stream:
             stream.write(content)
@@ -54,14 +58,15 @@ def read_lines(path: Path) -> list[str]:
     """Complete lines of a file written by `append_line`; no lines where there is no file."""
     if not path.exists():
         return []
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = path.read_bytes().decode("utf-8", "replace")  # not `read_text`, which ends lines at other signs too
     return [line for line in text.split("\n")[:-1] if line]
 
 
 def remove_leftovers(folder: Path) -> None:
     """Delete temporary files that a killed process left anywhere below `folder`."""
-    for leftover in folder.rglob(f"{TEMPORARY_PREFIX}*"):
-        leftover.unlink(missing_ok=True)
+    for leftover in list(folder.rglob(f"{TEMPORARY_PREFIX}*")):
+        if leftover.is_file():
+            leftover.unlink(missing_ok=True)
 
 
 def _ends_with_newline(path: Path) -> bool:

@@ -8,6 +8,7 @@ Source: spec/renderer.md §4, spec/measure.md §2.
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -120,12 +121,15 @@ def camera_from_params(params: Mapping[str, float]) -> Camera:
     """The camera of a `render_params` object; keys that a camera does not have (such as `scale`) are left alone.
 
     Raises:
-        InputError: elev or azim is missing.
+        InputError: elev or azim is missing, or a value is no finite number.
     """
     if "elev" not in params or "azim" not in params:
         raise InputError(f"Expected render_params with elev and azim, found the keys {sorted(params)}.")
-    known = {name: float(params[name]) for name in Camera.__dataclass_fields__ if name in params}
-    return Camera(**known)
+    known = {name: params[name] for name in Camera.__dataclass_fields__ if name in params}
+    for name, value in known.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
+            raise InputError(f"Expected render_params with a finite number as {name}, found {value!r:.80}.")
+    return Camera(**{name: float(value) for name, value in known.items()})
 
 
 def mirrored_label(label: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -151,6 +155,10 @@ FRONT1 = (42,)
 FRONT15 = (*range(28, 33), *range(40, 45), *range(52, 57))
 SPIN12 = (*range(42, 48), *range(36, 42))
 """The evaluation's turn around the head, azimuth 0, 30, …, 330."""
+_STANDARD = {
+    **{f"ortho_{view}": camera for view, camera in ORTHO.items()},
+    **{f"rgb60_{index:04d}": camera for index, camera in enumerate(CAM60)},
+}
 
 
 def standard_camera(name: str) -> Camera:
@@ -159,12 +167,9 @@ def standard_camera(name: str) -> Camera:
     Raises:
         InputError: no standard view has that name.
     """
-    kind, _, view = name.partition("_")
-    if kind == "ortho" and view in ORTHO:
-        return ORTHO[view]
-    if kind == "rgb60" and view.isdigit() and int(view) < len(CAM60) and view == f"{int(view):04d}":
-        return CAM60[int(view)]
-    raise InputError(f"Expected a camera such as ortho_front or rgb60_0042, found {name!r}.")
+    if name not in _STANDARD:
+        raise InputError(f"Expected a camera such as ortho_front or rgb60_0042, found {name!r}.")
+    return _STANDARD[name]
 
 
 def random_views(seed_text: str, count: int = 8) -> list[Camera]:

@@ -47,7 +47,7 @@ class Outcome:
     Attributes:
         text: for people; may be empty.
         data: the same for programs; JSON values.
-        exit_code: 0, or 1 where a check did not hold.
+        exit_code: 0; 1 where a check did not hold; 3 where something is missing.
     """
 
     text: str
@@ -68,6 +68,7 @@ def execute(verb: type[VerbType], run: Callable[[VerbType], Outcome], arguments:
     options = _parse(verb, arguments)
     try:
         outcome = run(options)
+        _show(json.dumps(outcome.data, indent=1, ensure_ascii=False) if options.json else outcome.text)
     except SuiteError as error:
         if options.debug:
             traceback.print_exc()
@@ -76,18 +77,20 @@ def execute(verb: type[VerbType], run: Callable[[VerbType], Outcome], arguments:
     except KeyboardInterrupt:
         _say("interrupted: what is finished is kept; the same command goes on where this one stopped.")
         return INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError:  # whoever read our output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if options.debug:
+            traceback.print_exc()
+        place = "a file" if error.filename is None else os.fsdecode(error.filename)
+        _say(f"error: Expected to read or write {place}, found: {error.strerror or error}.")
+        return 2
     except Exception as error:  # the last resort: a fault of ours, still without a traceback
         if options.debug:
             traceback.print_exc()
         _say(f"error: unexpected {type(error).__name__}: {error}. This is a fault of the suite; --debug shows where.")
         return 2
-    text = json.dumps(outcome.data, indent=1, ensure_ascii=False) if options.json else outcome.text
-    if text:
-        sys.stdout.write(text.rstrip("\n") + "\n")
-        sys.stdout.flush()
     return outcome.exit_code
 
 
@@ -97,6 +100,14 @@ def _parse(verb: type[VerbType], arguments: Sequence[str] | None) -> VerbType:
     name = f"python3 -m _scripts.{verb.__name__.lower()}"
     config = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
     return tyro.cli(verb, prog=name, description=inspect.cleandoc(verb.__doc__ or ""), args=arguments, config=config)
+
+
+def _show(text: str) -> None:
+    """Write to stdout; signs that the terminal's encoding lacks are written as escapes."""
+    if text:
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.rstrip("\n").encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        sys.stdout.flush()
 
 
 def _say(sentence: str) -> None:

@@ -47,7 +47,7 @@ class GlbBuilder:
         multiples of four bytes, as they must; others are packed. Float accessors carry their bounds.
         """
         rows = array.swapaxes(1, 2) if array.ndim == 3 else array
-        flat = np.ascontiguousarray(rows).reshape(len(rows), -1)
+        flat = np.ascontiguousarray(rows, rows.dtype.newbyteorder("<")).reshape(len(rows), -1)
         accessor: dict[str, Any] = {
             "componentType": _COMPONENT_TYPES[array.dtype.name],
             "count": len(array),

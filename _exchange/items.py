@@ -29,7 +29,7 @@ class ItemId:
     """``franch/idx``; both parts are plain file names.
 
     Raises:
-        InputError: a part is empty, hidden, or would leave its folder.
+        InputError: a part is empty, would leave its folder, or holds a line end.
     """
 
     franch: str
@@ -74,12 +74,11 @@ class Region:
             FormatError: the value has another shape or is no region.
         """
         try:
-            corner, size = np.asarray(area_of_interest, np.float64).reshape(2, 2).tolist()
-            return cls(*corner, *size)
-        except (TypeError, ValueError, InputError) as error:
-            raise FormatError(
-                place, "((row, col), (height, width)) with a positive size", repr(area_of_interest)
-            ) from error
+            corner, size = np.asarray(area_of_interest, np.float64).tolist()
+            return cls(*map(float, corner), *map(float, size))
+        except (TypeError, ValueError, OverflowError, InputError) as error:
+            found = f"{area_of_interest!r:.80}"
+            raise FormatError(place, "((row, col), (height, width)) with a positive size", found) from error
 
     def to_corners(self) -> list[list[float]]:
         """``[[row, col], [height, width]]``, the form of alignment files."""

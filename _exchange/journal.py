@@ -77,8 +77,14 @@ def _has_digest(path: Path, digest: str) -> bool:
 
 
 def _parse(line: str) -> JournalEntry | None:
-    """An entry, or None for a line that a kill tore and a later line follows."""
+    """An entry, or None for a line that is none: one that a kill tore and a later line follows."""
     try:
-        return JournalEntry(**json.loads(line))
-    except (json.JSONDecodeError, TypeError):
+        entry = JournalEntry(**json.loads(line))
+    except (ValueError, TypeError, RecursionError):
         return None
+    texts = (entry.item, entry.key, entry.reason)
+    if not all(isinstance(text, str) for text in texts) or entry.status not in ("ok", "failed"):
+        return None
+    if not isinstance(entry.files, dict) or not all(isinstance(digest, str) for digest in entry.files.values()):
+        return None
+    return entry

@@ -30,7 +30,7 @@ class Mesh:
         colors: (V, 4) uint8 sRGB + alpha per vertex, or None for a surface without colour.
 
     Raises:
-        InputError: a shape is wrong, an index is out of range or a coordinate is not finite.
+        InputError: a shape or type is wrong, an index is out of range or a coordinate is not finite.
     """
 
     verts: NDArray[np.floating]
@@ -42,14 +42,20 @@ class Mesh:
             raise InputError(f"Expected mesh vertices of shape (V, 3), found {self.verts.shape}.")
         if self.faces.ndim != 2 or self.faces.shape[1] != 3:
             raise InputError(f"Expected mesh faces of shape (F, 3), found {self.faces.shape}.")
+        if self.faces.dtype.kind not in "iu":
+            raise InputError(f"Expected mesh faces of whole numbers, found {self.faces.dtype}.")
         if len(self.faces) and (self.faces.min() < 0 or self.faces.max() >= len(self.verts)):
             raise InputError(
                 f"Expected face indices in 0..{len(self.verts) - 1}, found {self.faces.min()}..{self.faces.max()}."
             )
         if not np.isfinite(self.verts).all():
             raise InputError("Expected finite vertex coordinates, found NaN or infinity.")
-        if self.colors is not None and self.colors.shape != (len(self.verts), 4):
+        if self.colors is None:
+            return
+        if self.colors.shape != (len(self.verts), 4):
             raise InputError(f"Expected vertex colours of shape ({len(self.verts)}, 4), found {self.colors.shape}.")
+        if self.colors.dtype != np.uint8:
+            raise InputError(f"Expected vertex colours of type uint8, found {self.colors.dtype}.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,18 +5,27 @@ Source: spec/measure.md §1, §3.7.
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from _exchange import restricted_pickle
 from _exchange.errors import FormatError, InputError
 from _exchange.frames import head_world_from_original_mesh
 from _exchange.items import ItemId
 from _exchange.mesh import Mesh
+
+MAX_BYTES = 2 << 30
+"""Mesh files that are larger, packed or unpacked, are refused unread."""
+_ARCHIVE_ERRORS = (
+    *(OSError, ValueError, TypeError, KeyError, EOFError, SyntaxError, NotImplementedError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
 
 
 @dataclass(frozen=True)
@@ -51,13 +60,20 @@ def is_original_run(path: Path) -> bool:
 
 def _read_npz(path: Path) -> dict[str, object]:
     try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > MAX_BYTES:
+            raise FormatError("", f"arrays of at most {MAX_BYTES} bytes", f"{size} bytes", file=path)
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in ("verts", "faces", "colors") if name in arrays}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FormatError("", "an .npz archive of plain arrays", str(error), file=path) from error
+            return {name: arrays[name] for name in ("verts", "faces") if name in arrays}
+    except _ARCHIVE_ERRORS as error:
+        found = f"{str(error) or type(error).__name__:.200}"
+        raise FormatError("", "an .npz archive of plain arrays", found, file=path) from error
 
 
 def _read_pickle(path: Path) -> dict[str, object]:
+    if path.stat().st_size > MAX_BYTES:
+        raise FormatError("", f"a pickle of at most {MAX_BYTES} bytes", f"{path.stat().st_size} bytes", file=path)
     try:
         value = restricted_pickle.loads(path.read_bytes(), restricted_pickle.NUMPY_ENTRIES)
     except FormatError as error:
@@ -68,8 +84,19 @@ def _read_pickle(path: Path) -> dict[str, object]:
 
 
 def _mesh_of(value: dict[str, object], path: Path) -> Mesh:
-    for name in ("verts", "faces"):
-        if not isinstance(value.get(name), np.ndarray):
-            raise FormatError(name, "an array", type(value.get(name)).__name__, file=path)
-    verts = np.asarray(value["verts"], np.float64)
-    return Mesh(head_world_from_original_mesh(verts), np.asarray(value["faces"], np.int64))
+    verts = _rows_of_three(value, "verts", "iuf", path)
+    faces = _rows_of_three(value, "faces", "iu", path)
+    try:
+        return Mesh(head_world_from_original_mesh(verts.astype(np.float64)), faces.astype(np.int64))
+    except InputError as error:
+        raise FormatError("", "a mesh", error.message.removesuffix("."), file=path) from error
+
+
+def _rows_of_three(value: dict[str, object], name: str, kinds: str, path: Path) -> NDArray:
+    array = value.get(name)
+    if not isinstance(array, np.ndarray):
+        raise FormatError(name, "an array", type(array).__name__, file=path)
+    if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in kinds:
+        wanted = "whole numbers" if kinds == "iu" else "numbers"
+        raise FormatError(name, f"{wanted} of shape (n, 3)", f"{array.dtype} of shape {array.shape}", file=path)
+    return array

@@ -26,7 +26,13 @@ MAX_PIXELS = 2**26
 """Pictures with more pixels than this (8192²) are refused before decoding."""
 
 Mode = Literal["L", "RGB", "RGBA"]
-_DECODER_ERRORS = (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError, EOFError, OverflowError)
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "TGA")
+"""Formats of Pillow that are read; others start programs (EPS) or are no pictures of characters."""
+_DECODER_ERRORS = (
+    *(OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError, EOFError, OverflowError),
+    *(AttributeError, AssertionError, RuntimeError, MemoryError, struct.error, zlib.error),
+    Image.DecompressionBombError,
+)
 _PNG_COLOR_TYPES = {1: 0, 3: 2, 4: 6}
 _FILTER_UP = 2
 
@@ -92,6 +98,8 @@ def write_png(path: Path, picture: NDArray[np.uint8]) -> None:
 def read_picture(path: Path, mode: Mode = "RGBA", *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """The pixels of a picture file: (H, W, 4) for RGBA, (H, W, 3) for RGB, (H, W) for L.
 
+    Of 16-bit grey the high byte counts.
+
     Raises:
         InputError: there is no such file.
         FormatError: the file is no picture, is damaged, or is beyond the limits.
@@ -104,7 +112,7 @@ def read_picture(path: Path, mode: Mode = "RGBA", *, max_pixels: int = MAX_PIXEL
     except OSError as error:
         raise InputError(f"Expected a picture file {path}, found none ({error.strerror}).") from error
     try:
-        return np.asarray(open_image(content, max_pixels=max_pixels).convert(mode))
+        return _converted(open_image(content, max_pixels=max_pixels), mode)
     except FormatError as error:
         raise error.in_file(path) from error
 
@@ -119,8 +127,8 @@ def open_image(content: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(content))
-    except (*_DECODER_ERRORS, Image.DecompressionBombError, struct.error) as error:
+            image = Image.open(io.BytesIO(content), formats=_FORMATS)
+    except _DECODER_ERRORS as error:
         raise FormatError("", "a picture", f"{len(content)} bytes in no known picture format") from error
     if image.width * image.height > max_pixels:
         raise FormatError("", f"a picture of at most {max_pixels} pixels", f"{image.width} × {image.height}")
@@ -128,9 +136,18 @@ def open_image(content: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image.load()
-    except (*_DECODER_ERRORS, struct.error, zlib.error) as error:
+    except _DECODER_ERRORS as error:
         raise FormatError("", f"a complete {image.format} picture", f"damaged data ({error})") from error
     return image
+
+
+def _converted(image: Image.Image, mode: Mode) -> NDArray[np.uint8]:
+    if image.mode.startswith("I"):  # Pillow would cut such values off at 255
+        image = Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
+    try:
+        return np.asarray(image.convert(mode))
+    except ValueError as error:
+        raise FormatError("", f"a picture that can be read as {mode}", f"mode {image.mode}") from error
 
 
 def _png_chunk(name: bytes, content: bytes) -> bytes:

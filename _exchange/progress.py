@@ -54,7 +54,7 @@ class _Silent:
 
 
 class _Lines:
-    """A line at the start of the first piece's end, then at most one every few seconds, and one at the end."""
+    """At most one line every few seconds, and one at the end."""
 
     def __init__(self, description: str, total: int) -> None:
         self.description, self.total = description, total
@@ -102,6 +102,8 @@ class _Bar:
         self.rich_progress, self.task, self.failed = rich_progress, task, 0
 
     def advance(self, name: str = "", *, failed: bool = False) -> None:
+        from rich.markup import escape  # names may hold brackets
+
         self.failed += failed
-        note = f"[red]{self.failed} failed[/] {name}" if self.failed else name
+        note = f"[red]{self.failed} failed[/] {escape(name)}" if self.failed else escape(name)
         self.rich_progress.update(self.task, advance=1, note=note)

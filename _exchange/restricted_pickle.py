@@ -3,7 +3,8 @@
 The policy: opcodes build plain containers and literals. A global is looked up by name in a dictionary of builders that
 the caller gives; it is never imported. What is not in the dictionary, and every opcode that no data file needs
 (persistent ids, extensions, out-of-band buffers, sets, instance creation of the first protocols), is refused by name.
-Keys of mappings are plain scalars, so that no hash can be made expensive. Limits hold before anything is built.
+Keys of mappings are plain scalars, and whole numbers among them short, so that no hash can be made expensive. What
+calls and states build may take no more than a few times the room of the file: a file cannot unfold in memory.
 
 `NUMPY_ENTRIES` is the list for the original's alignment and mesh files (spec/data.md §6.3).
 """
@@ -23,6 +24,12 @@ from _exchange.errors import FormatError
 MAX_BYTES = 2 << 30
 MAX_OPERATIONS = 5_000_000
 MAX_DEPTH = 100
+MAX_GROWTH = 4
+"""Bytes that calls and states may build per byte of the file; protocols 0 to 2 need two."""
+_SMALL_CHANGE = 1 << 20
+_KEY_LIMIT = 1 << 60
+"""Whole numbers as keys stay below Python's hash modulus 2⁶¹ − 1: larger ones can be made to collide."""
+_LONGEST_FOUND = 200
 _NEWEST_PROTOCOL = 5
 _SCALARS = (str, bytes, int, float, bool, type(None))
 _MARK = object()
@@ -38,6 +45,9 @@ Builder = Callable[..., Any]
 
 class Record(ABC):
     """Base of values that a builder makes and that are finished by state given later (opcode BUILD)."""
+
+    nbytes = 0
+    """Bytes that the value has taken."""
 
     def set_state(self, state: Any) -> None:
         """Take the state; raise `ValueError` with what was wrong."""
@@ -60,7 +70,7 @@ def loads(data: bytes, entries: Mapping[str, Builder]) -> Any:
     """
     if len(data) > MAX_BYTES:
         raise FormatError("", f"a pickle of at most {MAX_BYTES} bytes", f"{len(data)} bytes")
-    machine = _Machine(entries)
+    machine = _Machine(entries, room=MAX_GROWTH * len(data) + _SMALL_CHANGE)
     position = 0
     try:
         for count, (opcode, argument, offset) in enumerate(pickletools.genops(data)):
@@ -71,15 +81,17 @@ def loads(data: bytes, entries: Mapping[str, Builder]) -> Any:
                 return machine.finish()
             machine.step(opcode.name, argument)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError) as error:
-        raise FormatError(f"byte {position}", "a pickle of plain data", str(error) or type(error).__name__) from error
+        found = str(error)[:_LONGEST_FOUND] or type(error).__name__
+        raise FormatError(f"byte {position}", "a pickle of plain data", found) from error
     raise FormatError(f"byte {len(data)}", "the end of the pickle", "nothing")
 
 
 class _Machine:
     """The stack machine; `step` executes one opcode."""
 
-    def __init__(self, entries: Mapping[str, Builder]) -> None:
+    def __init__(self, entries: Mapping[str, Builder], room: int) -> None:
         self.entries = entries
+        self.room = room
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
@@ -104,10 +116,15 @@ class _Machine:
         return value
 
     def pop_to_mark(self) -> list[Any]:
-        start = max(index for index, value in enumerate(self.stack) if value is _MARK)
-        values = self.stack[start + 1 :]
-        del self.stack[start:]
-        return values
+        values = []
+        while (value := self.stack.pop()) is not _MARK:
+            values.append(value)
+        return values[::-1]
+
+    def spend(self, size: int) -> None:
+        self.room -= size
+        if self.room < 0:
+            raise ValueError(f"calls that build more than {MAX_GROWTH} times the bytes of the file")
 
     def top(self, kind: type) -> Any:
         if not self.stack or not isinstance(self.stack[-1], kind):
@@ -126,6 +143,8 @@ class _Machine:
         for key, value in zip(flat[::2], flat[1::2]):
             if not isinstance(key, _SCALARS):
                 raise ValueError(f"a mapping key of type {type(key).__name__}")
+            if isinstance(key, int) and abs(key) >= _KEY_LIMIT:
+                raise ValueError("a whole number of more than 60 bits as a mapping key")
             target[key] = value
 
     def look_up(self, module: Any, name: Any) -> None:
@@ -138,15 +157,19 @@ class _Machine:
         arguments, function = self.pop(), self.pop()
         if not isinstance(function, _Global) or not isinstance(arguments, tuple):
             raise ValueError("a call of something that is no allowed global")
-        self.stack.append(function.builder(*arguments))
+        value = function.builder(*arguments)
+        self.spend(len(value) if isinstance(value, bytes) else getattr(value, "nbytes", 0))
+        self.stack.append(value)
 
     def build(self) -> None:
         state = self.pop()
         target = self.stack[-1]
         if isinstance(target, dict) and isinstance(state, dict):
+            self.spend(len(state))
             target.update(state)
         elif isinstance(target, Record):
             target.set_state(state)
+            self.spend(target.nbytes)
         else:
             raise ValueError(f"state for a {type(target).__name__}")
 
@@ -275,7 +298,9 @@ class _Dtype(Record):
     """`numpy.dtype(code, align, copy)`; its state carries the byte order."""
 
     def __init__(self, code: Any, *_flags: Any) -> None:
-        self.dtype = np.dtype(str(code)) if isinstance(code, str) and len(code) <= 16 else np.dtype(object)
+        if not isinstance(code, str) or not code.strip("<>=|").isalnum() or len(code) > 16:
+            raise ValueError(f"the array type {code!r}; allowed are plain numbers and text")
+        self.dtype = np.dtype(code)
         if self.dtype.kind not in _DTYPE_KINDS or self.dtype.itemsize > 1 << 16:
             raise ValueError(f"the array type {code!r}; allowed are plain numbers and text")
 
@@ -298,6 +323,7 @@ class _Array(Record):
     def set_state(self, state: Any) -> None:
         _version, shape, dtype, fortran, content = state
         self.array = _array(content, dtype, shape, "F" if fortran else "C")
+        self.nbytes = self.array.nbytes
 
     def result(self) -> NDArray:
         return self.array
@@ -307,8 +333,8 @@ def _array(content: Any, dtype: Any, shape: Any, order: Any = "C") -> NDArray:
     """An array of exactly the bytes given; shapes that do not fit them are refused."""
     if not isinstance(dtype, _Dtype) or not isinstance(content, (bytes, bytearray)):
         raise ValueError("an array of something else than plain numbers")
-    if not isinstance(shape, tuple) or not all(isinstance(side, int) and side >= 0 for side in shape):
-        raise ValueError(f"the array shape {shape!r}")
+    if not isinstance(shape, tuple) or not all(isinstance(side, int) and 0 <= side <= MAX_BYTES for side in shape):
+        raise ValueError("an array shape that is no tuple of lengths")
     if len(shape) > 32 or _product(shape) * dtype.dtype.itemsize != len(content):
         raise ValueError(f"{len(content)} bytes for an array of shape {shape}")
     return np.frombuffer(bytes(content), dtype.dtype).reshape(shape, order="F" if order == "F" else "C").copy()

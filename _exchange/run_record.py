@@ -76,6 +76,13 @@ class RunRecord:
         items = value["items"]
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
             raise FormatError("items", "a list of item names", type(items).__name__, file=path)
+        for name in ("method", "dataset", "data_root", "protocol"):
+            _check(isinstance(value[name], str), name, "a text", value[name], path)
+        _check(type(value["seed"]) is int, "seed", "a whole number", value["seed"], path)
+        _check(isinstance(value["settings"], dict), "settings", "an object", value["settings"], path)
+        for name in ("digests", "machine"):
+            texts = isinstance(value[name], dict) and all(isinstance(text, str) for text in value[name].values())
+            _check(texts, name, "an object of texts", value[name], path)
         known = {name: value[name] for name in required if name != "items"}
         return cls(items=tuple(items), **known)
 
@@ -117,21 +124,32 @@ class ItemStatus:
         value = read_json_object(path)
         if value.get("status") not in ("ok", "failed", "skipped"):
             raise FormatError("status", "ok, failed or skipped", repr(value.get("status")), file=path)
-        return cls(**{f.name: value[f.name] for f in fields(cls) if f.name in value})
+        status = cls(**{f.name: value[f.name] for f in fields(cls) if f.name in value})
+        _check(isinstance(status.reason, str), "reason", "a text", status.reason, path)
+        for name, number in (("seconds", status.seconds), ("peak_memory_mb", status.peak_memory_mb)):
+            _check(type(number) in (int, float), name, "a number", number, path)
+        return status
+
+
+def _check(holds: bool, place: str, expected: str, found: object, path: Path) -> None:
+    if not holds:
+        raise FormatError(place, expected, f"{found!r:.80}", file=path)
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
     """A JSON file whose top level is an object.
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, or it cannot be read.
         FormatError: it is no UTF-8 JSON object.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"Expected the file {path}, found none.") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except OSError as error:
+        raise InputError(f"Expected a readable file {path}, found: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:  # text that is no UTF-8, no JSON, or a number without end
         raise FormatError("", "JSON", str(error), file=path) from error
     if not isinstance(value, dict):
         raise FormatError("", "a JSON object", type(value).__name__, file=path)

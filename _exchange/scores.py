@@ -14,6 +14,8 @@ from pathlib import Path
 from _exchange import atomic
 from _exchange.errors import FormatError, InputError
 
+_NOT_IN_JSON = ("inf", "-inf", "nan")
+
 
 @dataclass(frozen=True, order=True)
 class Score:
@@ -47,8 +49,8 @@ def read_scores(path: Path) -> list[Score]:
     """
     if not path.is_file():
         raise InputError(f"Expected scores in {path}, found none.", next_step="Run python3 -m _scripts.measure first.")
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return [parse_score(line, f"line {number}", path) for number, line in enumerate(lines, 1)]
+    lines = path.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n")
+    return [parse_score(line, f"line {number}", path) for number, line in enumerate(lines, 1) if lines != [""]]
 
 
 def score_line(score: Score) -> str:
@@ -62,7 +64,12 @@ def score_line(score: Score) -> str:
 def parse_score(line: str, place: str, path: Path) -> Score:
     """The score of one line."""
     try:
-        value = json.loads(line)
-        return Score(str(value["item"]), str(value["metric"]), str(value["view"]), float(value["value"]))
-    except (json.JSONDecodeError, TypeError, KeyError, ValueError) as error:
+        entry = json.loads(line)
+        names, value = (entry["item"], entry["metric"], entry["view"]), entry["value"]
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError("a name that is no text")
+        if isinstance(value, bool) or (isinstance(value, str) and value not in _NOT_IN_JSON):
+            raise TypeError("a value that is no number")
+        return Score(*names, float(value))
+    except (TypeError, KeyError, ValueError, OverflowError, RecursionError) as error:
         raise FormatError(place, "an object with item, metric, view and value", line[:80], file=path) from error

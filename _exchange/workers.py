@@ -11,8 +11,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -50,45 +51,64 @@ def results_of(
         pieces: what to work on.
         workers: number of processes; with 1, everything runs in this process.
 
-    A worker that dies takes its siblings' work along (the pool of the standard library breaks); the pieces left over
-    are then tried one at a time, and only one whose own worker dies is answered with `WorkerDied`.
+    A worker that dies takes its siblings' work along (the pool of the standard library breaks); the few pieces in hand
+    are then tried one at a time, only one whose own worker dies is answered with `WorkerDied`, and the others go on
+    together.
     """
     if workers <= 1:
         work = prepare(*arguments)
         for piece in pieces:
             yield piece, work(piece)
         return
-    left = list(pieces)
-    for piece, result in _together(prepare, arguments, left, min(workers, len(left))):
-        left.remove(piece)
-        yield piece, result
-    for piece in left:
-        answers = [result for _, result in _together(prepare, arguments, [piece], 1)]
-        yield piece, answers[0] if answers else WorkerDied("The worker process ended without an answer.")
+    waiting = deque(pieces)
+    while waiting:
+        suspects = yield from _together(prepare, arguments, waiting, min(workers, len(waiting)))
+        for piece in suspects:
+            if (yield from _together(prepare, arguments, deque([piece]), 1)):
+                yield piece, WorkerDied("The worker process ended without an answer.")
 
 
 def _together(
     prepare: Callable[..., Callable[[Piece], Result]],
     arguments: tuple[object, ...],
-    pieces: Sequence[Piece],
+    waiting: deque[Piece],
     workers: int,
-) -> Iterator[tuple[Piece, Result]]:
-    """Results of one pool; fewer than pieces where it broke."""
-    if not pieces:
-        return
+) -> Generator[tuple[Piece, Result], None, list[Piece]]:
+    """Results of one pool. Takes pieces off `waiting`; returns those that were in hand when the pool broke."""
     # Fresh processes, not forks: libraries with threads of their own do not survive a fork.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(os.getpid(), prepare, arguments))
+    in_hand: dict[Future[Result], Piece] = {}
+    lost: list[Piece] = []
     try:
-        futures = {pool.submit(_work_on, piece): piece for piece in pieces}
-        for future in as_completed(futures):
-            try:
-                result = future.result()
-            except BrokenProcessPool:
-                continue
-            yield futures[future], result
+        while in_hand or (waiting and not lost):
+            while waiting and not lost and len(in_hand) < workers + 1:  # one ready, so that no worker waits for us
+                piece = waiting.popleft()
+                try:
+                    in_hand[_submit(pool, piece)] = piece
+                except BrokenProcessPool:
+                    lost.append(piece)
+            done, _ = wait(in_hand, return_when=FIRST_COMPLETED)
+            for future in done:
+                piece = in_hand.pop(future)
+                try:
+                    result = future.result()
+                except BrokenProcessPool:
+                    lost.append(piece)
+                    continue
+                yield piece, result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+    return lost
+
+
+def _submit(pool: ProcessPoolExecutor, piece: Any) -> Future[Any]:
+    """Hand a piece to the pool; the processes that this starts are born deaf to Ctrl-C, also before `_begin`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        return pool.submit(_work_on, piece)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # -- inside a worker --------------------------------------------------------------------------------------------

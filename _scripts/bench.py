@@ -11,6 +11,7 @@ from tyro.conf import Positional
 from _databacks.characters import FIRST_FREE_SEED, write_character
 from _databacks.vrm import read_head_mesh
 from _exchange.command import Outcome, Verb, main
+from _exchange.errors import InputError
 from _exchange.protocol import Way
 from _measure.bench import bench_text
 from _measure.measure import MeasureConfig, bench
@@ -42,6 +43,8 @@ class Bench(Verb):
 
 def run(options: Bench) -> Outcome:
     """Time, and show the table."""
+    if options.repeats < 1:
+        raise InputError(f"Expected --repeats of at least 1, found {options.repeats}.")
     if options.what == "measure":
         report = bench(MeasureConfig(path=options.path, limit=options.limit))
         return Outcome(bench_text(report), asdict(report))

@@ -8,6 +8,7 @@ from pathlib import Path
 from _databacks.characters import FIRST_FREE_SEED, GENERATOR_VERSION
 from _databacks.characters.sample_set import write_characters
 from _exchange.command import Outcome, Verb, main
+from _exchange.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,9 @@ class Characters(Verb):
 
 def run(options: Characters) -> Outcome:
     """Write, and name the files."""
+    if options.count < 1 or options.first_seed < 0:
+        found = f"--count {options.count} and --first-seed {options.first_seed}"
+        raise InputError(f"Expected at least one character and a seed of at least 0, found {found}.")
     paths = write_characters(options.out, range(options.first_seed, options.first_seed + options.count))
     text = f"{len(paths)} characters of generator version {GENERATOR_VERSION} in {options.out}"
     return Outcome(text, {"generator_version": GENERATOR_VERSION, "files": [str(path) for path in paths]})

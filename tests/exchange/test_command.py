@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from _exchange.command import Outcome, Verb, execute
 from _exchange.errors import CheckFailed, FormatError, InputError, MissingComponent, SuiteError
 from _exchange.progress import choose_manner, progress
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +83,45 @@ def test_an_error_is_one_sentence_and_an_exit_code(error, code, shown, capsys: p
     assert capsys.readouterr() == ("", shown)
 
 
+def test_a_reader_that_has_seen_enough_ends_the_verb_in_silence() -> None:
+    code = (
+        "from dataclasses import dataclass\nfrom _exchange.command import Outcome, Verb, main\n"
+        "@dataclass(frozen=True, kw_only=True)\nclass Count(Verb):\n    'Count.'\n"
+        "main(Count, lambda _: Outcome('line\\n' * 200_000), [])\n"
+    )
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == b"line\n"
+    writer.stdout.close()
+    assert writer.stderr is not None
+    assert writer.stderr.read() == b""
+    assert writer.wait(timeout=60) == 0
+
+
+def test_a_terminal_without_a_sign_gets_an_escape(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", narrow)
+    assert execute(Greet, greet, ["--name", "512 × 512 \udce9"]) == 0
+    assert narrow.buffer.getvalue() == b"hello 512 \\xd7 512 \\udce9\n"
+
+
+def test_the_file_systems_refusal_is_no_fault_of_the_suite(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
+    def read_a_folder(_options: Greet) -> Outcome:
+        return Outcome(tmp_path.read_text())
+
+    assert execute(Greet, read_a_folder, []) == 2
+    assert capsys.readouterr() == ("", f"error: Expected to read or write {tmp_path}, found: Is a directory.\n")
+
+
+def test_a_result_that_is_no_json_is_a_fault_and_prints_no_half_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(Greet, lambda _: Outcome("text", {"path": object()}), ["--json"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "TypeError" in err
+
+
 def test_a_fault_of_the_suite_shows_its_traceback_only_with_debug(capsys: pytest.CaptureFixture[str]) -> None:
     def fail(_options: Greet) -> Outcome:
         raise ZeroDivisionError("of ours")
@@ -119,6 +164,29 @@ def test_silent_progress_is_silent_and_a_bar_counts(capsys: pytest.CaptureFixtur
         shown.advance("b")
         time.sleep(0.15)
     assert "2/2" in capsys.readouterr().err
+
+
+def test_a_bar_shows_names_with_brackets_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("drawing", 1, "bar") as shown:
+        shown.advance("own/x[/v2] [b]", failed=True)
+    assert "own/x[/v2] [b]" in capsys.readouterr().err.replace("\n", "")
+
+
+def test_plain_progress_of_a_failed_block_ends_without_a_last_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        with progress("drawing", 2, "plain") as shown:
+            shown.advance("a")
+            raise InputError("No head.")
+
+    with pytest.raises(InputError, match="No head"):
+        fail()
+    assert "2/2" not in capsys.readouterr().err
+
+
+def test_no_pieces_show_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("drawing", 0, "bar"):
+        pass
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_environment_decides_the_manner(monkeypatch: pytest.MonkeyPatch) -> None:

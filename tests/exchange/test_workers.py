@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from _exchange.errors import InputError, MissingComponent
 from _exchange.workers import WorkerDied, available_cores, results_of
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def multiplier(factor: int) -> Callable[[int], int]:
@@ -23,6 +30,28 @@ def multiplier(factor: int) -> Callable[[int], int]:
         return piece * factor
 
     return work
+
+
+def recorder() -> Callable[[int], int]:
+    """Answers with the process that works; dies at 13."""
+
+    def work(piece: int) -> int:
+        if piece == 13:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return os.getpid()
+
+    return work
+
+
+def dies_at_thirteen() -> Callable[[tuple[int, int]], int]:
+    """Dies at every piece that begins with 13."""
+    multiply = multiplier(1)
+    return lambda piece: multiply(piece[0])
+
+
+def measurer() -> Callable[[np.ndarray], int]:
+    """The length of an array."""
+    return len
 
 
 def process_id(_: int) -> Callable[[int], int]:
@@ -55,6 +84,50 @@ def test_a_worker_that_dies_is_the_answer_of_its_piece_alone():
     answers = dict(results_of(multiplier, (10,), [1, 13, 2, 3], 2))
     assert isinstance(answers.pop(13), WorkerDied)
     assert answers == {1: 10, 2: 20, 3: 30}
+
+
+def test_after_a_death_only_the_pieces_in_hand_are_tried_alone():
+    pieces = [13, *range(100, 130)]
+    answers = dict(results_of(recorder, (), pieces, 2))
+    assert isinstance(answers.pop(13), WorkerDied)
+    assert sorted(answers) == pieces[1:]
+    # the first pool, at most three alone, and two for all the others: far from a process for each piece
+    assert len(set(answers.values())) <= 6
+
+
+def test_several_deaths_are_each_answered():
+    deadly = [(13, number) for number in range(3)]
+    pieces = [deadly[0], (1, 0), deadly[1], deadly[2], (2, 0)]
+    answers = dict(results_of(dies_at_thirteen, (), pieces, 2))
+    assert {piece for piece, answer in answers.items() if isinstance(answer, WorkerDied)} == set(deadly)
+    assert len(answers) == len(pieces)
+
+
+def test_pieces_need_not_be_comparable():
+    pieces = [np.arange(3), np.arange(4)]
+    assert sorted(answer for _, answer in results_of(measurer, (), pieces, 2)) == [3, 4]
+
+
+def test_ctrl_c_while_workers_start_is_heard_by_the_parent_alone():
+    code = (
+        "from tests.exchange.test_workers import multiplier\nfrom _exchange.workers import results_of\n"
+        "print('ready', flush=True)\n"
+        "try:\n    list(results_of(multiplier, (10,), list(range(20, 5000)), 2))\n"
+        "except KeyboardInterrupt:\n    print('interrupted')\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert parent.stdout is not None
+    parent.stdout.readline()
+    time.sleep(0.15)  # the workers' interpreters are starting
+    os.killpg(parent.pid, signal.SIGINT)
+    assert parent.communicate(timeout=60) == ("interrupted\n", "")
 
 
 @pytest.mark.parametrize("workers", [1, 2])

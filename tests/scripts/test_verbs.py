@@ -103,6 +103,8 @@ def test_bench_prints_stages(prepared: Path, what: str) -> None:
         (("_scripts.download", "nothing"), 2, "alexnet"),
         (("_scripts.prepare", "--kinds", "oil", "--out", "x", "in"), 2, "oil"),
         (("_scripts.measure", "run", "--lpips-net", "vgg", "--protocol", "paper"), 2, "alex"),
+        (("_scripts.bench", "render", "--repeats", "0"), 2, "--repeats"),
+        (("_scripts.characters", "--out", "none", "--count", "0"), 2, "at least one character"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else None,
 )
@@ -112,6 +114,15 @@ def test_wrong_input_is_one_sentence(prepared: Path, arguments, code: int, sente
     assert sentence in answer.stderr
     assert "Traceback" not in answer.stderr
     assert answer.stdout == ""
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(prepared: Path) -> None:
+    (prepared / "occupied").write_text("a file where a folder is wanted")
+    answer = call("_scripts.characters", "--out", "occupied", "--count", "1", cwd=prepared)
+    assert answer.returncode == 2
+    assert "occupied" in answer.stderr
+    assert "fault of the suite" not in answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 def test_doctor_lists_findings_and_what_fixes_them(tmp_path: Path) -> None:
