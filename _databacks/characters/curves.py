@@ -34,7 +34,7 @@ def spline(points: ArrayLike, count: int) -> Floats:
 
 
 def profile(at: ArrayLike, knots: Sequence[tuple[float, float]]) -> Floats:
-    """Monotone-in-pieces smooth interpolation of (place, value) pairs; constant outside."""
+    """Smooth interpolation of (place, value) pairs, level at their hills and valleys; constant outside."""
     places = np.array([knot[0] for knot in knots])
     values = np.array([knot[1] for knot in knots])
     at = np.asarray(at, np.float64)
