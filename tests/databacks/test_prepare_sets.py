@@ -24,11 +24,13 @@ def quiet(monkeypatch):
 
 def test_fit_shrinks_a_large_head_and_says_by_how_much(tmp_path):
     write_tiny(tmp_path / "in/large.vrm", positions=cube(0.4))
-    run(tmp_path / "in", tmp_path / "out", fit=True)
+    run(tmp_path / "in", tmp_path / "out", fit=True, kinds=("ortho", "ortho_xyza"))
     entry = json.loads((own(tmp_path / "out") / "own_meta.json").read_text())["own/ortho/own/large/front"]
     assert entry["render_params"]["scale"] == pytest.approx(0.34 / 0.4)
     cols = np.nonzero(read_picture(own(tmp_path / "out") / "ortho/own/large/front.png")[..., 3] > 127)[1]
     assert (cols.max() + 1 - cols.min()) / 512 * 0.7 == pytest.approx(2 * 0.34, abs=0.003)
+    encoded = read_picture(own(tmp_path / "out") / "ortho_xyza/own/large/front.png")[256, 256, 2] / 255 * 0.7 - 0.35
+    assert encoded / entry["render_params"]["scale"] == pytest.approx(-0.4, abs=0.7 / 255)  # metres again
     assert open_dataset(tmp_path / "out").truth(ItemId("own", "large")).fit
 
 
