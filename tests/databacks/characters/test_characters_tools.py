@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from _databacks.characters import draw_traits
 from _databacks.characters.canvas import Canvas, ellipse_field, soft_inside, stroke_outline
 from _databacks.characters.curves import bump, profile, smoothstep, spline
+from _databacks.characters.hair.atlas import hair_pixels
 from _databacks.characters.hair.locks import Guide, combed_guide, lock
 from _databacks.characters.hair.scalp import CENTRE, Scalp
 from _databacks.characters.head import Skull
@@ -116,7 +117,7 @@ def _tube(radius: float, length: float, sides: int):
     turn = np.linspace(0, 2 * np.pi, sides + 1)
     ring = np.stack([radius * np.cos(turn), np.zeros_like(turn), radius * np.sin(turn)], axis=-1)
     ring[-1] = ring[0]
-    points = with_poles(np.stack([ring, ring + [0.0, length, 0.0]]))
+    points = with_poles(np.stack([ring, ring + np.array([0.0, length, 0.0])]))
     return grid_solid(points, np.zeros((*points.shape[:2], 2)), "skin")
 
 
@@ -240,8 +241,6 @@ def test_the_last_option_is_taken_when_rounding_leaves_a_rest() -> None:
 
 
 def test_a_hair_texture_has_the_colours_it_is_given() -> None:
-    from _databacks.characters.hair.atlas import hair_pixels
-
     base = rgb("5f83c9")
     colors = HairColors(base, shade(base), mix(base, rgb("ffffff"), 0.5), base)
     pixels = hair_pixels(5, colors).astype(float) / 255
