@@ -1,10 +1,11 @@
-"""Which mip level, how many probes, which texel: footprints worked out from the specification's formulas.
+"""Which mip level, how many probes, which texel: footprints worked out from the formulas.
 
-Source: spec/renderer.md §5, §5.1; anisotropy: GL_EXT_texture_filter_anisotropic (N = ⌈Pmax/Pmin⌉ ≤ 16, λ = log2 Pmax/N).
+Source: spec/renderer.md §5, §5.1; GL_EXT_texture_filter_anisotropic, N = ⌈Pmax/Pmin⌉ ≤ 16, λ = log2(Pmax/N).
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -103,7 +104,7 @@ def test_every_level_is_the_bilinear_sample_at_the_new_texels_centres(height, wi
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 4)).astype(np.uint8)
     chain = textures.mip_chain(pixels)
     assert len(chain) == 1 + math.floor(math.log2(max(height, width)))
-    for finer, coarser in zip(chain, chain[1:]):
+    for finer, coarser in itertools.pairwise(chain):
         sizes = [max(1, side // 2) for side in finer.shape[:2]]
         places = [(np.arange(new) + 0.5) * old / new - 0.5 for new, old in zip(sizes, finer.shape)]
         grid = np.meshgrid(*places, indexing="ij")
