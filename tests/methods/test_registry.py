@@ -113,3 +113,15 @@ def test_a_method_whose_module_is_absent_says_what_is_missing():
 def test_a_loader_that_names_no_object_is_refused(loader, message):
     with pytest.raises(InputError, match=message):
         _entry(loader).load(MethodSettings())
+
+
+def test_an_entry_of_another_name_than_its_entry_point_is_refused(tmp_path, monkeypatch):
+    write_distribution(tmp_path, "tests.methods.quick_method:ENTRY", name="swift")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(InputError, match=r"called 'swift'.*found 'quick'"):
+        registry.find("swift")
+
+
+def test_a_loader_that_makes_no_method_is_refused():
+    with pytest.raises(InputError, match=r"Expected a Method from builtins:repr for odd, found str"):
+        _entry("builtins:repr").load(MethodSettings())
