@@ -150,6 +150,16 @@ def test_the_sum_runs_over_both_sets(tmp_path: Path) -> None:
     np.testing.assert_allclose(positions(read(tmp_path, builder))[0], expected, atol=1e-6)
 
 
+def test_sets_of_different_types_are_weighed_as_fractions(tmp_path: Path) -> None:
+    builder = character(positions=ARM, joint=LEFT_UPPER, weights=(0.5, 0, 0, 0))
+    attributes = builder.gltf["meshes"][0]["primitives"][0]["attributes"]
+    attributes["JOINTS_1"] = builder.accessor(np.zeros((3, 4), np.uint8))
+    half = np.tile(np.array([[32768, 0, 0, 0]], np.uint16), (3, 1))
+    attributes["WEIGHTS_1"] = builder.accessor(half, normalized=True)
+    expected = (TURNED + ARM[0]) / 2
+    np.testing.assert_allclose(positions(read(tmp_path, builder))[0], expected, atol=1e-5)  # 32768/65535 is no half
+
+
 def test_a_joint_beyond_the_skin_is_named_by_its_set(tmp_path: Path) -> None:
     builder = character()
     attributes = builder.gltf["meshes"][0]["primitives"][0]["attributes"]
