@@ -35,6 +35,15 @@ def test_all_surfaces_are_closed_and_turned_outwards(characters: Made) -> None:
             assert signed_volume(solid.positions, solid.faces) > 0
 
 
+def test_a_surface_with_one_triangle_less_or_turned_is_not_called_closed(characters: Made) -> None:
+    """Negative control of the law above."""
+    head = characters[0][1]["head"][0]
+    turned = head.faces.copy()
+    turned[100] = turned[100, ::-1]
+    for faces in (head.faces[1:], turned):
+        assert not is_closed(Solid(head.positions, head.uv, faces, head.material, head.weights))
+
+
 def test_head_ears_and_body_are_mirror_images_of_themselves(characters: Made) -> None:
     for traits, parts in characters:
         for name in ("head", "ears", "body"):
