@@ -11,6 +11,7 @@ from pathlib import Path
 
 from _databacks.layout import CHARACTER_SUFFIXES
 from _databacks.names import OWN
+from _exchange.atomic import TEMPORARY_PREFIX
 from _exchange.errors import InputError
 from _exchange.items import ItemId
 
@@ -75,7 +76,7 @@ def characters_below(folder: Path, leave_out: tuple[Path, ...] = ()) -> tuple[li
         if path.is_dir():
             skipped.append(Problem("", ascii(file), "skipped", "The folder cannot be read."))
             continue
-        if path.suffix.lower() not in CHARACTER_SUFFIXES:
+        if path.suffix.lower() not in CHARACTER_SUFFIXES or path.name.startswith(TEMPORARY_PREFIX):
             continue
         if not path.is_file():
             skipped.append(Problem("", ascii(file), "skipped", "It is no file, or a link that leads nowhere."))

@@ -25,6 +25,7 @@ from _databacks.prepare_character import (
 )
 from _databacks.prepare_tables import remove_unlisted, write_tables
 from _databacks.vrm import PAPER_POSES
+from _databacks.vrm.limits import MAX_FILE_BYTES
 from _exchange import atomic
 from _exchange.camera import SPIN12
 from _exchange.digest import sha256_of_file
@@ -284,9 +285,12 @@ def _draw_all(plan: _Plan, settings: DrawSettings, config: PrepareConfig) -> tup
         for character in plan.characters:
             shown.advance(str(character.item))
             try:
-                task = CharacterTask(character.item, character.path, character.file, sha256_of_file(character.path))
+                task = _task(character)
             except OSError as error:
                 failures[character.item] = _failed(character, f"The file cannot be read: {error.strerror}.")
+                continue
+            except InputError as error:
+                failures[character.item] = _failed(character, str(error))
                 continue
             entry = journal.finished(str(task.item), settings.key(task))
             if entry is None or (entry.status == "failed" and config.retry_failed):
@@ -309,6 +313,13 @@ def _draw_all(plan: _Plan, settings: DrawSettings, config: PrepareConfig) -> tup
             drawn += not reason
             shown.advance(str(task.item), failed=bool(reason))
     return list(failures.values()), drawn, cached
+
+
+def _task(character: SourceCharacter) -> CharacterTask:
+    size = character.path.stat().st_size
+    if size > MAX_FILE_BYTES:  # said before the file is read, copied and parsed
+        raise InputError(f"Expected a file of at most {MAX_FILE_BYTES} bytes, found {size} bytes.")
+    return CharacterTask(character.item, character.path, character.file, sha256_of_file(character.path))
 
 
 def _failed(character: SourceCharacter, reason: str) -> Problem:

@@ -148,3 +148,20 @@ def test_the_sentence_of_a_problem_names_its_file_once():
     assert problem.sentence == "failed: sub/a.vrm: header: expected 12 bytes, found 0 bytes."
     skipped = Problem("own/a", "sub/a.vrm", "skipped", "Another file has this name.")
     assert skipped.sentence == "skipped: sub/a.vrm: Another file has this name."
+
+
+def test_a_file_beyond_the_limit_is_refused_unread(source, tmp_path):
+    with open(source / "vast.vrm", "wb") as stream:
+        stream.truncate(2**36)  # 64 GiB of nothing: reading them would take minutes
+    result = run(source, tmp_path / "out")
+    assert (result.drawn, [problem.item for problem in result.problems]) == (2, ["own/vast"])
+    assert result.problems[0].reason == f"Expected a file of at most {512 * 2**20} bytes, found {2**36} bytes."
+
+
+def test_what_a_killed_run_left_among_the_copies_is_no_character(source, tmp_path):
+    run(source, tmp_path / "out")
+    leftover = tmp_path / "out/raw/own/own/.partial-12-c.vrm"
+    leftover.write_bytes(b"glTF")
+    result = run(tmp_path / "out", None)
+    assert (result.total, result.failed) == (2, 0)
+    assert not leftover.exists()
