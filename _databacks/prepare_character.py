@@ -34,7 +34,7 @@ from _render.kinds import draw_kind, draw_kinds, views_of_kind
 from _render.scene import Renderer
 from _render.textures import Filter
 
-DRAWING_VERSION = 2
+DRAWING_VERSION = 3
 """Raised whenever the same file and settings give other pictures, so that cached ones are drawn again."""
 _FAULTS_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE)
 
