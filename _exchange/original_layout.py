@@ -6,6 +6,7 @@ Source: spec/measure.md §1, §3.7.
 from __future__ import annotations
 
 import struct
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ MAX_BYTES = 2 << 30
 """Mesh files that are larger, packed or unpacked, are refused unread."""
 _ARCHIVE_ERRORS = (
     *(OSError, ValueError, TypeError, KeyError, EOFError, SyntaxError, NotImplementedError, RuntimeError, MemoryError),
-    *(zipfile.BadZipFile, zlib.error, struct.error),
+    *(zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError),
 )
 
 

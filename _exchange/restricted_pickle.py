@@ -12,6 +12,7 @@ calls and states build may take no more than a few times the room of the file: a
 from __future__ import annotations
 
 import pickletools
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -27,6 +28,7 @@ MAX_DEPTH = 100
 MAX_GROWTH = 4
 """Bytes that calls and states may build per byte of the file; protocols 0 to 2 need two."""
 _SMALL_CHANGE = 1 << 20
+_BYTES_PER_ENTRY = 8
 _KEY_LIMIT = 1 << 60
 """Whole numbers as keys stay below Python's hash modulus 2⁶¹ − 1: larger ones can be made to collide."""
 _LONGEST_FOUND = 200
@@ -165,7 +167,7 @@ class _Machine:
         state = self.pop()
         target = self.stack[-1]
         if isinstance(target, dict) and isinstance(state, dict):
-            self.spend(len(state))
+            self.spend(_BYTES_PER_ENTRY * len(state))
             target.update(state)
         elif isinstance(target, Record):
             target.set_state(state)
@@ -290,7 +292,7 @@ def _finished(value: Any, done: dict[int, Any], depth: int) -> Any:
 
 # -- NumPy ------------------------------------------------------------------------------------------------------
 
-_DTYPE_KINDS = "biufSU"
+_DTYPE_CODE = re.compile(r"[<>=|]?(?:\?|[biuf][0-9]{0,2}|[SU][0-9]{0,4})")
 _BYTE_ORDERS: dict[str, Literal["<", ">", "=", "|"]] = {"<": "<", ">": ">", "=": "=", "|": "|"}
 
 
@@ -298,11 +300,9 @@ class _Dtype(Record):
     """`numpy.dtype(code, align, copy)`; its state carries the byte order."""
 
     def __init__(self, code: Any, *_flags: Any) -> None:
-        if not isinstance(code, str) or not code.strip("<>=|").isalnum() or len(code) > 16:
-            raise ValueError(f"the array type {code!r}; allowed are plain numbers and text")
+        if not isinstance(code, str) or not _DTYPE_CODE.fullmatch(code):
+            raise ValueError(f"the array type {code!r:.80}; allowed are plain numbers and text")
         self.dtype = np.dtype(code)
-        if self.dtype.kind not in _DTYPE_KINDS or self.dtype.itemsize > 1 << 16:
-            raise ValueError(f"the array type {code!r}; allowed are plain numbers and text")
 
     def set_state(self, state: Any) -> None:
         order = state[1]
