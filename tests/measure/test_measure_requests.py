@@ -1,0 +1,205 @@
+"""From what a person asks for to a measured run: which run, data, protocol, items; and data prepared anew."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from _exchange.errors import InputError
+from _exchange.items import SCORED_CAMERAS
+from _exchange.pictures import write_png
+from _exchange.run_folder import RunFolder
+from _exchange.run_record import RunRecord
+from _exchange.scores import read_scores
+from _measure.measure import MeasureConfig, bench, measure
+from tests.measure.report.small_run import COLOUR, FAILED, ODD, PLAIN, SmallRun, disc, make_run
+
+pytestmark = pytest.mark.usefixtures("no_weights")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
+    """Not to be changed."""
+    return make_run(tmp_path_factory.mktemp("requests"))
+
+
+@pytest.fixture
+def small(made: SmallRun, tmp_path: Path) -> SmallRun:
+    """A copy to measure, without the scores that it came with."""
+    shutil.copytree(made.data.parent, tmp_path, dirs_exist_ok=True)
+    copy = SmallRun(RunFolder(tmp_path / "runs" / made.run.path.name), tmp_path / "data")
+    replace(RunRecord.read(copy.run.record), data_root=str(copy.data), method="discs").write(copy.run.record)
+    return copy
+
+
+def request(small: SmallRun, **changes) -> MeasureConfig:
+    return MeasureConfig(**({"path": small.run.path, "workers": 1, "offline": True} | changes))
+
+
+def psnr_of(run: RunFolder) -> dict[tuple[str, str], float]:
+    return {(score.item, score.view): score.value for score in read_scores(run.scores) if score.metric == "psnr"}
+
+
+def rescored(small: SmallRun, **changes) -> list[str]:
+    """Items that got a new line of the journal."""
+    before = small.run.measured.read_text().splitlines() if small.run.measured.exists() else []
+    measure(request(small, **changes))
+    lines = small.run.measured.read_text().splitlines()
+    assert lines[: len(before)] == before
+    return [json.loads(line)["item"] for line in lines[len(before) :]]
+
+
+# -- which run, which protocol ----------------------------------------------------------------------------------
+
+
+def test_a_run_is_measured_as_its_record_says(small: SmallRun) -> None:
+    table = measure(request(small))
+    assert (table.protocol, table.lpips_network, table.title) == ("corrected", "squeeze", "discs on daredemoE")
+    assert table.items == (str(PLAIN), str(ODD), str(FAILED))
+    # Discs of another colour by counting pixels: both cover the same share of the box of 288 × 200.
+    inside = (disc(COLOUR)[96:384, 128:328, 3] > 0).mean()
+    squared = inside * np.mean([(120 / 255) ** 2, (120 / 255) ** 2, 0])
+    assert psnr_of(small.run)[str(ODD), "ortho_front"] == pytest.approx(-10 * np.log10(squared), abs=1e-5)
+    assert psnr_of(small.run)[str(PLAIN), "ortho_front"] == np.inf
+
+
+def test_the_protocol_asked_for_wins_and_brings_its_network(small: SmallRun) -> None:
+    table = measure(request(small, protocol="paper"))
+    assert (table.protocol, table.lpips_network, table.sample_seed) == ("paper", "alex", "run seed 0")
+    assert measure(request(small, lpips_net="vgg")).lpips_network == "vgg"
+
+
+def test_a_limit_takes_the_first_items_and_lifting_it_scores_only_the_rest(small: SmallRun) -> None:
+    assert rescored(small, limit=1) == [str(PLAIN)]
+    assert {score.item for score in read_scores(small.run.scores)} == {str(PLAIN)}
+    assert rescored(small) == [str(ODD), str(FAILED)]
+
+
+def test_going_back_to_earlier_settings_scores_nothing_again(small: SmallRun) -> None:
+    assert len(rescored(small)) == 3
+    first = small.run.scores.read_bytes()
+    assert len(rescored(small, protocol="paper")) == 3
+    assert rescored(small) == []
+    assert small.run.scores.read_bytes() == first
+
+
+def test_results_may_go_elsewhere(small: SmallRun, tmp_path: Path) -> None:
+    before = small.run.table("txt").read_bytes()
+    measure(request(small, out=tmp_path / "elsewhere", limit=1))
+    assert (tmp_path / "elsewhere" / "table.json").is_file()
+    assert small.run.table("txt").read_bytes() == before
+
+
+@pytest.mark.parametrize("changes", [{"limit": -1}, {"workers": -2}, {"seed": -1, "protocol": "paper"}])
+def test_negative_numbers_are_refused(small: SmallRun, changes: dict) -> None:
+    with pytest.raises(InputError, match=r"Expected .*found .*-"):
+        measure(request(small, **changes))
+
+
+def test_a_folder_that_is_no_run_is_refused_with_the_command_that_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        measure(MeasureConfig(path=tmp_path))
+    assert caught.value.next_step == "Run python3 -m _scripts.generate first."
+
+
+def test_an_item_that_stands_twice_is_refused(small: SmallRun) -> None:
+    record = RunRecord.read(small.run.record)
+    replace(record, items=(*record.items, str(ODD))).write(small.run.record)
+    with pytest.raises(InputError, match=r"every item once, found .* more than once"):
+        measure(request(small))
+
+
+# -- predictions in the original's layout -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def original(small: SmallRun, tmp_path: Path) -> Path:
+    """The scored pictures of the run in ``temp/eval/trial/daredemoE``."""
+    root = tmp_path / "temp" / "eval" / "trial" / "daredemoE"
+    for item in (PLAIN, ODD):
+        for camera in SCORED_CAMERAS:
+            kind, _, view = camera.partition("_")
+            target = root / kind / item.franch / item.idx / f"{view}.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(small.run.item(item).render(camera), target)
+    return root
+
+
+@pytest.mark.parametrize("given", ["absolute", "relative", "here"])
+def test_results_of_the_original_go_to_a_run_of_its_name(
+    small: SmallRun, original: Path, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = original if given == "here" else original.parent
+    path = {"absolute": original, "relative": Path("daredemoE"), "here": Path(".")}[given]
+    monkeypatch.chdir(place)
+    table = measure(request(small, path=path, data=small.data, limit=1))
+    assert table.protocol == "paper"
+    assert table.title == "trial on daredemoE"
+    assert (place / "runs" / "trial" / "table.txt").is_file()
+    assert psnr_of(RunFolder(place / "runs" / "trial"))[str(PLAIN), "ortho_front"] == np.inf
+
+
+def test_predictions_of_the_original_need_data(small: SmallRun, original: Path) -> None:
+    with pytest.raises(InputError, match="Expected --data DATASET"):
+        measure(request(small, path=original))
+
+
+# -- data prepared anew -----------------------------------------------------------------------------------------
+
+
+def test_another_true_picture_scores_its_item_again_and_no_other(small: SmallRun) -> None:
+    measure(request(small))
+    folder = small.data / "renders" / "daredemoE" / "ortho" / ODD.franch / ODD.idx
+    shutil.copy(small.run.item(ODD).render("ortho_front"), folder / "front.png")
+    assert rescored(small) == [str(ODD)]
+    assert psnr_of(small.run)[str(ODD), "ortho_front"] == np.inf
+
+
+def test_another_character_or_region_scores_its_item_again(small: SmallRun) -> None:
+    measure(request(small))
+    character = small.data / "raw" / "dssc" / f"{PLAIN}.vrm"
+    character.write_bytes(character.read_bytes() + bytes(4))
+    assert rescored(small) == [str(PLAIN)]
+    alignment = small.data / "renders" / "daredemoE" / "fandom_align_alignment.json"
+    value = json.loads(alignment.read_text())
+    value[f"daredemoE/fandom_align/{ODD}/front"]["area_of_interest"][0][0] += 1
+    alignment.write_text(json.dumps(value))
+    assert rescored(small) == [str(ODD)]
+
+
+def test_equal_data_written_again_score_nothing_again(small: SmallRun) -> None:
+    measure(request(small))
+    for path in (small.data / "renders" / "daredemoE").rglob("*.png"):
+        path.write_bytes(path.read_bytes())
+    assert rescored(small) == []
+
+
+def test_an_item_that_left_the_data_is_missing_and_comes_back_without_scoring(small: SmallRun) -> None:
+    measure(request(small))
+    complete = small.run.scores.read_bytes()
+    alignment = small.data / "renders" / "daredemoE" / "fandom_align_alignment.json"
+    whole = alignment.read_text()
+    value = json.loads(whole)
+    del value[f"daredemoE/fandom_align/{PLAIN}/front"]
+    alignment.write_text(json.dumps(value))
+    table = measure(request(small))
+    assert "alignment" in {problem.item: problem.reason for problem in table.problems}[str(PLAIN)]
+    alignment.write_text(whole)
+    assert rescored(small) == []
+    assert small.run.scores.read_bytes() == complete
+
+
+# -- bench ------------------------------------------------------------------------------------------------------
+
+
+def test_bench_says_in_a_sentence_what_it_cannot_read_and_writes_nothing(small: SmallRun) -> None:
+    small.run.measured.unlink(missing_ok=True)
+    write_png(small.run.item(PLAIN).render("ortho_front"), disc(COLOUR)[:9, :9])
+    with pytest.raises(InputError, match="Expected a picture of 512 × 512, found 9 × 9"):
+        bench(request(small, limit=1))
+    assert not small.run.measured.exists()
