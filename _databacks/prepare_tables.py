@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -103,12 +104,10 @@ def remove_unlisted(
 
 
 def _keep_only(folder: Path, keep: set[Path]) -> None:
-    """Remove all other files below a folder, then the folders that are empty."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir() and not path.is_symlink():
-            if not any(path.iterdir()):
+    """Remove all other files below a folder, then the folders that are empty; folders that are linked in stay."""
+    for path in (*sorted(folder.rglob("*"), reverse=True), folder):
+        if path.is_dir():
+            if not path.is_symlink() and not any(path.iterdir()):
                 path.rmdir()
-        elif path not in keep:
+        elif path not in keep and os.path.lexists(path):
             path.unlink()
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()

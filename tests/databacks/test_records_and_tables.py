@@ -184,3 +184,17 @@ def test_only_what_left_the_folder_or_failed_is_removed(layout, folder, failed, 
     found = {path.relative_to(layout.root).as_posix() for path in layout.root.rglob("*") if path.is_file()}
     assert found == {*NOT_OURS, *(file for name in left for file in FILES[name])}
     assert not [path for path in layout.renders.rglob("*") if path.is_dir() and not any(path.iterdir())]
+
+
+def test_folders_that_are_linked_in_stay_with_what_they_hold(layout, folder, tmp_path_factory):
+    disk = tmp_path_factory.mktemp("disk")
+    write_files(disk, "ortho/a/front.png")
+    folder.path.mkdir(parents=True)
+    (disk / "rgb").mkdir()
+    folder.kind("rgb").symlink_to(disk / "rgb")
+    folder.kind("ortho").mkdir()
+    (folder.kind("ortho") / "own").symlink_to(disk / "ortho")
+    record("a").write(folder)
+    remove_unlisted(layout, [ItemId("own", "a")], [], everything=True)
+    assert (folder.kind("ortho") / "own/a/front.png").is_file()
+    assert folder.kind("rgb").is_dir()
