@@ -24,7 +24,8 @@ def reduced(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A (2H, 2W, 4) uint8 picture at half its size, byte for byte Pillow's BILINEAR `resize`.
 
     Colours are premultiplied, each axis is weighed by 1/8, 3/8, 3/8, 1/8 (columns first), and colours are divided by
-    alpha again; every stage is rounded to bytes. (Of pictures more than twice as tall as wide Pillow weighs rows first.)
+    alpha again; every stage is rounded to bytes. Only where a picture is more than twice as tall as wide does Pillow
+    weigh rows first.
 
     Raises:
         InputError: it is not such a picture.

@@ -23,6 +23,8 @@ from _render.scene import Scene
 WHITE = (255, 255, 255)
 MIME_TYPES = {".webp": "image/webp", ".gif": "image/gif"}
 """File suffixes of animations, and what a page calls them."""
+MOST_BRIEF_FRAME = {".webp": 1, ".gif": 10}
+"""Unit of the durations in these files, milliseconds."""
 
 
 def turntable_cameras(count: int = 24, elev: float = 0.0) -> list[Camera]:
@@ -67,8 +69,11 @@ def turntable_bytes(frames: Sequence[NDArray[np.uint8]], suffix: str = ".webp", 
     if suffix not in MIME_TYPES:
         raise InputError(f"Expected a turntable file ending in {' or '.join(MIME_TYPES)}, found {suffix!r}.")
     milliseconds = round(1000 * seconds / len(frames)) if np.isfinite(seconds) else 0
-    if milliseconds < 1:
-        raise InputError(f"Expected turntable frames of at least a millisecond, found a turn of {seconds} seconds.")
+    if milliseconds < MOST_BRIEF_FRAME[suffix]:
+        raise InputError(
+            f"Expected turntable frames of at least {MOST_BRIEF_FRAME[suffix]} ms in {suffix} files, "
+            f"found a turn of {seconds} seconds in {len(frames)} frames."
+        )
     images = [Image.fromarray(frame) for frame in frames]
     stream = io.BytesIO()
     if suffix == ".webp":
@@ -78,7 +83,9 @@ def turntable_bytes(frames: Sequence[NDArray[np.uint8]], suffix: str = ".webp", 
         return stream.getvalue()
     palette = _common_palette(frames)
     mapped = [_with_palette(image, palette) for image in images]
-    mapped[0].save(stream, "GIF", save_all=True, append_images=mapped[1:], duration=milliseconds, loop=0, disposal=1)
+    starts = np.round(100 * seconds * np.arange(len(frames) + 1) / len(frames)).astype(int)  # hundredths of a second
+    durations = (10 * np.diff(starts)).tolist()
+    mapped[0].save(stream, "GIF", save_all=True, append_images=mapped[1:], duration=durations, loop=0, disposal=1)
     return stream.getvalue()
 
 
