@@ -99,7 +99,7 @@ def ball(size: int, centre: tuple[float, float, float]) -> trimesh.Trimesh:
 def test_the_mesh_of_a_ball_is_closed_and_has_its_volume_area_and_centre(centre) -> None:
     surface = ball(33, centre)
     assert surface.is_watertight
-    # a polyhedron inscribed to a 22 mm grid: measured 1.3 % short in volume, less in area; positive = faces look outwards
+    # a polyhedron inscribed to a 22 mm grid: measured 1.3 % short in volume, less in area; positive: faces look out
     assert surface.volume == pytest.approx(4 / 3 * np.pi * 0.15**3, rel=0.02)
     assert surface.area == pytest.approx(4 * np.pi * 0.15**2, rel=0.015)
     np.testing.assert_allclose(surface.center_mass, centre, atol=5e-4)
