@@ -11,6 +11,7 @@ import pytest
 from _databacks.dataset import open_dataset
 from _databacks.index import DatasetIndex
 from _databacks.prepare import PrepareConfig, prepare, wanted_views
+from _exchange.errors import InputError
 from _exchange.items import ItemId
 from _exchange.pictures import read_picture
 from tests.databacks.preparing import own, run
@@ -97,3 +98,5 @@ def test_kinds_are_named_like_their_folders():
     assert wanted_views(("rgb60_spin12", "ortho")) == {"ortho": None, "rgb60": spin}
     assert wanted_views(("rgb60_spin12", "rgb60")) == {"rgb60": None}
     assert set(wanted_views(("all",))) == {"ortho", "ortho_xyza", "rgb", "xyza", "rgb60", "xyza60"}
+    with pytest.raises(InputError, match="depth"):
+        wanted_views(("all", "depth"))

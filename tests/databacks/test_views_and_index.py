@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from _databacks.index import DatasetIndex
-from _databacks.names import BadPosition, PictureName, UnknownItem
+from _databacks.names import BadName, BadPosition, PictureName, UnknownItem
 from _databacks.views import derived_camera
 from _exchange.errors import FormatError, InputError
 from _exchange.pictures import write_png
@@ -104,3 +104,13 @@ def test_metadata_of_another_shape_name_the_entry(tmp_path, entry):
     write_meta(tmp_path, "daredemoE", {"daredemoE/ortho/g/a/front": entry})
     with pytest.raises(FormatError, match=r"daredemoE_meta\.json: daredemoE/ortho/g/a/front"):
         DatasetIndex(tmp_path)
+
+
+def test_one_odd_file_name_does_not_close_the_index(tmp_path):
+    for name in ("virtualyoutuberE/fandom_align/A/N/0000-0000", "own/ortho/own/a\\b/front"):
+        write_png(tmp_path / "renders" / f"{name}.png", GREY)
+    index = DatasetIndex(tmp_path)
+    assert len(index) == 2
+    assert index.item("virtualyoutuberE/fandom_align/A/N/0000-0000")["render_params"]["fov"] == -1
+    with pytest.raises(BadName, match="five plain parts"):
+        index.item(0)
