@@ -7,7 +7,6 @@ from pathlib import Path
 from _databacks.dataset import Dataset, open_dataset
 from _databacks.prepare import PrepareConfig
 from _databacks.sample import prepare_sample
-from _exchange.errors import InputError
 
 SAMPLE_ROOT = Path("_data/sample")
 SAMPLE_SOURCE = Path("_data/sample_characters")
@@ -16,10 +15,7 @@ SAMPLE_SENTENCE = (
 )
 
 
-def open_or_prepare_sample() -> Dataset:
-    """The sample set, prepared first where it is not there yet."""
-    try:
-        return open_dataset(SAMPLE_ROOT)
-    except InputError:
-        prepare_sample(PrepareConfig(source=SAMPLE_SOURCE, out=SAMPLE_ROOT))
-        return open_dataset(SAMPLE_ROOT)
+def current_sample() -> Dataset:
+    """The sample set, whole and of this generator version: what is missing or older is written and drawn first."""
+    prepare_sample(PrepareConfig(source=SAMPLE_SOURCE, out=SAMPLE_ROOT))
+    return open_dataset(SAMPLE_ROOT)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from _databacks.dataset import open_dataset
-from _databacks.defaults import open_or_prepare_sample
+from _databacks.defaults import current_sample
 from _exchange.errors import InputError
 from _exchange.run_folder import RUNS
 from _exchange.workers import available_cores
@@ -51,7 +51,7 @@ class GenerateConfig:
 
 def generate_as_asked(config: GenerateConfig) -> GenerateSummary:
     """Make (or finish) the run that a person asked for; raises as `open_dataset` and `generate` do."""
-    dataset = open_dataset(config.data) if config.data else open_or_prepare_sample()
+    dataset = open_dataset(config.data) if config.data else current_sample()
     usual = RUNS / f"{config.data.resolve().name if config.data else 'sample'}-{config.method}"
     options = GenerateOptions(
         out=config.out or usual,
