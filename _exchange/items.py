@@ -29,7 +29,7 @@ class ItemId:
     """``franch/idx``; both parts are plain file names.
 
     Raises:
-        InputError: a part is empty, would leave its folder, or holds a line end.
+        InputError: a part is empty, would leave its folder, holds a line end, or is no valid Unicode text.
     """
 
     franch: str
@@ -37,7 +37,8 @@ class ItemId:
 
     def __post_init__(self) -> None:
         for part in (self.franch, self.idx):
-            if not part or part in (".", "..") or any(sign in part for sign in "/\\\0\n\r"):
+            is_text = part.isascii() or not any(0xD800 <= ord(sign) < 0xE000 for sign in part)
+            if not part or not is_text or part in (".", "..") or any(sign in part for sign in "/\\\0\n\r"):
                 raise InputError(f"Expected an item name such as genshin/albedo, found {self.franch!r}/{self.idx!r}.")
 
     def __str__(self) -> str:

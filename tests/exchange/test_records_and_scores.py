@@ -99,7 +99,7 @@ def test_a_line_that_is_no_score_is_named(tmp_path: Path, line: str) -> None:
 
 def test_item_names_are_file_names() -> None:
     assert str(ItemId.parse("hololive/x_v1.03")) == "hololive/x_v1.03"
-    for wrong in ("", "a", "a/", "/a", "../a", "a/..", "a/b/c", "a\0/b", "a/b\n"):
+    for wrong in ("", "a", "a/", "/a", "../a", "a/..", "a/b/c", "a\0/b", "a/b\n", "a/\udcff"):
         with pytest.raises(InputError, match="item name"):
             ItemId.parse(wrong)
 
