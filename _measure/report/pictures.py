@@ -179,7 +179,7 @@ class _Making:
             self.problems.setdefault("geom", self._sentence(error, self.job.ours.mesh))
             frames = self.spin
         if len({frame.shape for frame in frames}) == 1:
-            content = turntable_bytes(frames, ".webp", _SECONDS_OF_TURN)
+            content = turntable_bytes(frames, _SECONDS_OF_TURN)
             self._write("turntable", f"{self.job.folder}/turntable.webp", content)
 
     def _read(self, camera: str, path: Path) -> NDArray[np.uint8] | None:

@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from _exchange.pictures import composite_on_white
 from _measure.mesh_file import read_mesh_file
 from _render.choose import renderer
-from _render.framebuffer import reduced
-from _render.turntable import turntable_cameras
+from _render.turntable import draw_turntable, turntable_cameras
 
 FRAMES = 36
 SIDE = 288
@@ -32,4 +30,4 @@ def turning_frames(path: Path, count: int = FRAMES) -> list[NDArray[np.uint8]]:
     """
     scene = renderer("cpu").load_colored_mesh(read_mesh_file(path))
     cameras = [replace(camera, **_FARTHER) for camera in turntable_cameras(count)]
-    return [composite_on_white(reduced(scene.draw(camera, "colour", 2 * SIDE))) for camera in cameras]
+    return draw_turntable(scene, cameras, SIDE)

@@ -20,7 +20,7 @@ from _render.illustration import IllustrationStyle, illustration_layers
 from _render.normals import smooth_normals
 from _render.rasterise_plain import draw_plain
 from _render.shading import plan
-from _render.turntable import draw_turntable
+from _render.turntable import draw_turntable, turntable_cameras
 from tests.render.shapes import FRONT, back_end, character, colored, egl_or_skip, part, square
 from tests.render.test_back_ends_agree import random_character
 
@@ -232,7 +232,7 @@ def test_normals_are_welded_across_both_zeros():
 def test_the_smallest_turntable_frame_is_the_mean_of_what_is_drawn():
     """One pixel from two by two: red all over stays red."""
     scene = renderer("cpu").load(character(square(colored(200, 30, 60, 255), half=0.34)))
-    frame = draw_turntable(scene, 1, 1)[0]
+    frame = draw_turntable(scene, turntable_cameras(1), 1)[0]
     assert np.abs(frame[0, 0].astype(int) - [200, 30, 60]).max() <= 1
 
 
