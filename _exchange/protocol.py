@@ -1,7 +1,8 @@
 """Protocol: every quirk of the published evaluation as one named field, and its two instances.
 
 `PAPER` is what the original computes, accident for accident; `CORRECTED` is what each name promises. A function
-takes the field it needs, never the protocol's name. Source: spec/measure.md §8, spec/renderer.md §12.
+takes the field it needs, never the protocol's name. Source: spec/measure.md §8, spec/renderer.md §12,
+spec/generator.md §10.
 """
 
 from __future__ import annotations
@@ -38,6 +39,12 @@ class Protocol:
     """Query points of the density volume: unfloored indices and division by N, or a proper grid."""
     mesh_cull: Literal["double_activation", "density_half"]
     """Mesh surface: the cull applied to an activated density, or the iso-surface of density ½."""
+    planes_noise: Literal["per_render", "constant"]
+    """Backbone noise of pictures: drawn anew for every render, or the stored constant, as in meshes."""
+    depth_clamp: Literal["batch", "view"]
+    """Depth maps are clamped to the sample depths of the whole batch, or of each view."""
+    view_draws: Literal["stream", "camera"]
+    """Sample positions of pictures: one stream through the views in the evaluation's order, or a seed per camera."""
     sample_seed: Literal["run", "item"]
     """Surface samples: seeded by the run's seed and the item, or by the item's name alone."""
     clip_precision: Literal["device", "float32"]
@@ -55,6 +62,9 @@ PAPER = Protocol(
     truth_pose="bind",
     lattice="sheared",
     mesh_cull="double_activation",
+    planes_noise="per_render",
+    depth_clamp="batch",
+    view_draws="stream",
     sample_seed="run",
     clip_precision="device",
 )
@@ -69,6 +79,9 @@ CORRECTED = Protocol(
     truth_pose="rendered",
     lattice="true",
     mesh_cull="density_half",
+    planes_noise="constant",
+    depth_clamp="view",
+    view_draws="camera",
     sample_seed="item",
     clip_precision="float32",
 )
