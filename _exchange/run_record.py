@@ -35,6 +35,7 @@ class RunRecord:
         digests: SHA-256 by what it is of (weights, item list, …).
         machine: versions, device: no part of `resolved`.
         schema: version of this record's format.
+        note: what must stand beside every number of this run; empty for nothing.
     """
 
     method: str
@@ -47,6 +48,7 @@ class RunRecord:
     digests: dict[str, str] = field(default_factory=dict)
     machine: dict[str, str] = field(default_factory=dict)
     schema: int = SCHEMA_VERSION
+    note: str = ""
 
     @property
     def resolved(self) -> dict[str, Any]:
@@ -69,7 +71,7 @@ class RunRecord:
         found = value.get("schema")
         if found != SCHEMA_VERSION:
             raise FormatError("schema", str(SCHEMA_VERSION), repr(found), file=path)
-        required = {f.name: f for f in fields(cls)}
+        required = {f.name: f for f in fields(cls) if f.name != "note"}
         missing = sorted(required.keys() - value.keys())
         if missing:
             raise FormatError("", f"the keys {sorted(required)}", f"none of {missing}", file=path)
@@ -84,7 +86,9 @@ class RunRecord:
             texts = isinstance(value[name], dict) and all(isinstance(text, str) for text in value[name].values())
             _check(texts, name, "an object of texts", value[name], path)
         known = {name: value[name] for name in required if name != "items"}
-        return cls(items=tuple(items), **known)
+        note = value.get("note", "")
+        _check(isinstance(note, str), "note", "a text", note, path)
+        return cls(items=tuple(items), note=note, **known)
 
 
 def this_machine(device: str) -> dict[str, str]:

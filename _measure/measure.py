@@ -57,6 +57,7 @@ class _Subject:
     items: list[ItemId]
     method: str
     settings: Settings
+    note: str = ""
 
 
 def measure(config: MeasureConfig) -> Table:
@@ -69,6 +70,8 @@ def measure(config: MeasureConfig) -> Table:
     title = f"{subject.method} on {subject.dataset.renderset}"
     if subject.dataset.default_protocol != "paper":
         title += f" ({NOT_COMPARABLE})"
+    if subject.note:
+        title += f". {subject.note}"
     options = MeasureOptions(
         settings=subject.settings,
         title=title,
@@ -92,7 +95,7 @@ def _subject(config: MeasureConfig) -> _Subject:
         record = RunRecord.read(run.record)
         dataset = open_dataset(config.data or Path(record.data_root), record.dataset)
         items = [ItemId.parse(name) for name in record.items]
-        protocol, method = protocol_named(config.protocol or record.protocol), record.method
+        protocol, method, note = protocol_named(config.protocol or record.protocol), record.method, record.note
         results = run
     elif not is_original_run(run.path):
         raise InputError(
@@ -103,10 +106,11 @@ def _subject(config: MeasureConfig) -> _Subject:
     else:
         dataset = open_dataset(config.data)
         items = dataset.items()
-        protocol, method = protocol_named(config.protocol or dataset.default_protocol), run.path.resolve().parent.name
+        protocol = protocol_named(config.protocol or dataset.default_protocol)
+        method, note = run.path.resolve().parent.name, ""
         results = RunFolder(RUNS / method)
     lpips = config.lpips_net or ("alex" if protocol.lpips_range == "unit" else "squeeze")
     settings = Settings(protocol=protocol, lpips_network=lpips, run_seed=config.seed)
     kept = items[: config.limit] if config.limit else items
     results = results if config.out is None else RunFolder(config.out)
-    return _Subject(predictions_in(run.path), results, dataset, kept, method, settings)
+    return _Subject(predictions_in(run.path), results, dataset, kept, method, settings, note)

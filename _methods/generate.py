@@ -69,7 +69,7 @@ class GenerateOptions:
         out: the run folder. Shards of one run share it.
         method: registry name.
         protocol: ``paper`` or ``corrected``; empty takes the dataset's own.
-        settings: what the method is loaded with.
+        settings: what the method is loaded with; its protocol is replaced by the run's.
         resolution: of the meshes, steps along the side of the cube.
         limit: only the first so many items; 0 takes all. A later run with more goes on.
         shard: which of these items.
@@ -128,7 +128,8 @@ def generate(dataset: Dataset, options: GenerateOptions) -> GenerateSummary:
     if options.limit < 0:
         raise InputError(f"Expected a limit of at least 0, found {options.limit}.")
     check_resolution(options.resolution)
-    options = replace(options, settings=_with_chosen_back_end(options.settings))
+    protocol = protocol_named(options.protocol or dataset.default_protocol)
+    options = replace(options, settings=replace(_with_chosen_back_end(options.settings), protocol=protocol))
     method = registry.find(options.method).load(options.settings)
     items = list(dataset.items())
     planned = items[: options.limit] if options.limit else items
@@ -174,12 +175,13 @@ def _record(dataset: Dataset, options: GenerateOptions, method: Method, planned:
         method=options.method,
         dataset=dataset.renderset,
         data_root=str(dataset.root),
-        protocol=protocol_named(options.protocol or dataset.default_protocol).name,
+        protocol=settings.protocol.name,
         seed=settings.seed,
         items=tuple(str(item) for item in planned),
         settings={"resolution": options.resolution, "back_end": settings.back_end, **settings.options},
         digests={"dataset": dataset.digest(planned), **method.digests()},
         machine=this_machine(settings.device),
+        note=method.note(),
     )
 
 
@@ -312,6 +314,8 @@ def _contents(work: _Work, item: ItemId, folder: ItemFolder) -> dict[Path, bytes
         rendering = work.method.render(standard_camera(name))
         contents[folder.render(name)] = png_bytes(rendering.rgba())
         contents[folder.position(name)] = png_bytes(rendering.position_map())
+        if rendering.unpasted is not None:
+            contents[folder.unpasted_render(name)] = png_bytes(rendering.unpasted)
     contents[folder.mesh] = mesh_glb(work.method.mesh(work.resolution))
     return contents
 

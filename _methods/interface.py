@@ -24,6 +24,7 @@ from _exchange.errors import InputError
 from _exchange.frames import IMAGE_SIZE
 from _exchange.items import ItemId, MethodInput
 from _exchange.mesh import Mesh
+from _exchange.protocol import CORRECTED, Protocol
 from _render import position_map
 from _render.choose import Backend
 
@@ -41,12 +42,14 @@ class MethodSettings:
         seed: root of all random draws; see `seed_text`.
         device: where networks run: ``cpu`` or ``cuda``.
         back_end: rasteriser of methods that draw their mesh: ``cpu`` (bitwise repeatable), ``egl`` or ``auto``.
+        protocol: of the run; its fields say which of the published system's quirks a method keeps.
         options: further settings by name, JSON values; a method refuses names that it does not know.
     """
 
     seed: int = 0
     device: str = "cpu"
     back_end: Backend = "cpu"
+    protocol: Protocol = CORRECTED
     options: Mapping[str, object] = field(default_factory=dict)
 
     def seed_text(self, item: ItemId) -> str:
@@ -74,6 +77,8 @@ class Rendering:
         alpha: (S, S) uint8, accumulated weight.
         position: (S, S, 3) float32 metres, `head_world`, the first surface met; NaN where the pixel's centre
             meets none.
+        unpasted: (S, S, 4) uint8 RGBA, the picture before pixels of the portrait were pasted into it; None where
+            nothing was pasted.
 
     Raises:
         InputError: a shape or dtype is another.
@@ -82,12 +87,18 @@ class Rendering:
     image: NDArray[np.uint8]
     alpha: NDArray[np.uint8]
     position: NDArray[np.float32]
+    unpasted: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         shape = self.alpha.shape
         found = [(array.shape, array.dtype.name) for array in (self.image, self.alpha, self.position)]
         if found != [((*shape, 3), "uint8"), (shape, "uint8"), ((*shape, 3), "float32")] or len(shape) != 2:
             raise InputError(f"Expected uint8 image, uint8 alpha and float32 position of one size, found {found}.")
+        if self.unpasted is not None and (self.unpasted.shape, self.unpasted.dtype) != ((*shape, 4), np.uint8):
+            raise InputError(
+                f"Expected an unpasted picture of shape {(*shape, 4)} and dtype uint8, "
+                f"found {self.unpasted.shape} and {self.unpasted.dtype}."
+            )
 
     def rgba(self) -> NDArray[np.uint8]:
         """(S, S, 4) uint8: the file ``renders/<camera>.png``."""
@@ -127,6 +138,10 @@ class Method(ABC):
     def digests(self) -> Mapping[str, str]:
         """SHA-256 by name of every file whose content decides the results, such as weights."""
         return {}
+
+    def note(self) -> str:
+        """What must stand beside every number of this method as it is loaded; empty for nothing."""
+        return ""
 
     def set_item(self, method_input: MethodInput) -> None:
         """Look at the portrait. Later queries are about this item; after an error they are refused.
