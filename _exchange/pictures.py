@@ -57,6 +57,17 @@ def composite_on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return ((weighted + 127) // 255).astype(np.uint8)
 
 
+def cut_out(composite: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(…, 4) straight-alpha bytes whose `composite_on_white` is exactly the (…, 3) picture given.
+
+    Alpha is that given, (…), raised where a pixel is darker than it allows; colours are 0 where it is 0.
+    """
+    needed = np.maximum(alpha, 255 - composite.min(axis=-1)).astype(np.int64)[..., None]
+    over_white = composite.astype(np.int64) - (255 - needed)
+    color = (255 * over_white + needed // 2) // np.maximum(needed, 1)
+    return np.concatenate([color, needed], axis=-1).astype(np.uint8)
+
+
 # -- files ------------------------------------------------------------------------------------------------------
 
 

@@ -50,6 +50,19 @@ def test_white_composite_of_transparent_and_opaque_pixels():
     assert pictures.composite_on_white(rgba).tolist() == [[[255, 255, 255], [10, 20, 30]]]
 
 
+def test_a_cut_out_gives_its_picture_again_on_white_whatever_the_alpha():
+    value, alpha = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
+    picture = np.stack([value, 255 - value, np.full_like(value, 255)], axis=-1).astype(np.uint8)
+    rgba = pictures.cut_out(picture, alpha.astype(np.uint8))
+    assert (pictures.composite_on_white(rgba) == picture).all()
+    assert (rgba[..., 3] == np.maximum(alpha, 255 - picture.min(axis=-1))).all()
+
+
+def test_a_cut_out_of_white_is_as_transparent_as_asked():
+    picture = np.full((1, 2, 3), 255, np.uint8)
+    assert pictures.cut_out(picture, np.array([[0, 128]], np.uint8)).tolist() == [[[0, 0, 0, 0], [255, 255, 255, 128]]]
+
+
 @pytest.mark.parametrize(
     ("shape", "mode"), [((9, 7), "L"), ((9, 7, 3), "RGB"), ((9, 7, 4), "RGBA"), ((1, 1, 4), "RGBA")]
 )

@@ -68,6 +68,12 @@ def test_a_run_is_measured_as_its_record_says(small: SmallRun) -> None:
     assert psnr_of(small.run)[str(PLAIN), "ortho_front"] == np.inf
 
 
+def test_what_a_method_says_of_its_numbers_stands_in_the_first_line_of_the_table(small: SmallRun) -> None:
+    replace(RunRecord.read(small.run.record), note="Random weights.").write(small.run.record)
+    assert measure(request(small)).title == "discs on daredemoE. Random weights."
+    assert "Random weights." in small.run.table("txt").read_text().splitlines()[0]
+
+
 def test_the_protocol_asked_for_wins_and_brings_its_network(small: SmallRun) -> None:
     table = measure(request(small, protocol="paper"))
     assert (table.protocol, table.lpips_network, table.sample_seed) == ("paper", "alex", "run seed 0")

@@ -1,7 +1,8 @@
 """A method of another distribution, for runs that need no renderer: it paints flat pictures and can be told to fail.
 
 Options: ``fails`` names an item that it refuses, ``breaks`` one on which it has a bug, ``dies`` one that kills its
-process, ``interrupts`` one during which the user presses Ctrl-C.
+process, ``interrupts`` one during which the user presses Ctrl-C. With ``pastes`` its pictures have unpasted twins, all
+of zeros. Its note is the protocol's name and the option ``says``.
 """
 
 from __future__ import annotations
@@ -33,13 +34,15 @@ ENTRY = MethodEntry(
 class FlatColour(Reconstruction):
     """Its pictures hold the number of opaque pixels of the portrait, and the azimuth."""
 
-    def __init__(self, opaque_pixels: int) -> None:
+    def __init__(self, opaque_pixels: int, pastes: bool) -> None:
         self.opaque_pixels = opaque_pixels
+        self.pastes = pastes
 
     def render(self, camera: Camera) -> Rendering:
         image = np.zeros((512, 512, 3), np.uint8)
         image[:] = self.opaque_pixels % 251, self.opaque_pixels % 241, int(camera.azim) % 256
-        return Rendering(image, np.full((512, 512), 255, np.uint8), np.full((512, 512, 3), np.nan, np.float32))
+        alpha, position = np.full((512, 512), 255, np.uint8), np.full((512, 512, 3), np.nan, np.float32)
+        return Rendering(image, alpha, position, np.zeros((512, 512, 4), np.uint8) if self.pastes else None)
 
     def mesh(self, resolution: int) -> Mesh:
         corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]]) / resolution
@@ -51,11 +54,15 @@ class Quick(Method):
 
     def __init__(self, settings: MethodSettings) -> None:
         super().__init__()
-        settings.check_options("fails", "breaks", "dies", "interrupts")
+        settings.check_options("fails", "breaks", "dies", "interrupts", "pastes", "says")
         self.options = settings.options
+        self.protocol = settings.protocol
 
     def digests(self) -> dict[str, str]:
         return {"weights": "of a file that decides the results"}
+
+    def note(self) -> str:
+        return f"{self.protocol.name}: {self.options['says']}" if "says" in self.options else ""
 
     def reconstruct(self, method_input: MethodInput) -> Reconstruction:
         name = str(method_input.item)
@@ -67,7 +74,7 @@ class Quick(Method):
             os.kill(os.getpid(), signal.SIGKILL)
         if self.options.get("interrupts") == name:
             raise KeyboardInterrupt
-        return FlatColour(int((method_input.portrait[..., 3] > 0).sum()))
+        return FlatColour(int((method_input.portrait[..., 3] > 0).sum()), "pastes" in self.options)
 
 
 def write_distribution(folder: Path, entry_point: str, name: str = "quick") -> None:

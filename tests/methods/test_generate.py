@@ -74,6 +74,22 @@ def test_pictures_are_512_pixels_square_with_alpha(tmp_path):
     assert picture[..., 3].min() == 255
 
 
+def test_pasted_pictures_have_unpasted_twins(tmp_path):
+    run = generate(TinyDataset(count=1), _options(tmp_path / "run", settings=_with(pastes="yes"))).run
+    item = run.item(ItemId("made", "disc0"))
+    assert not read_picture(item.unpasted_render("rgb60_0042")).any()
+    assert {path.name for path in (item.path / "renders_unpasted").iterdir()} == {
+        path.name for path in (item.path / "renders").iterdir()
+    }
+
+
+@pytest.mark.parametrize("protocol", ["paper", "corrected"])
+def test_a_method_is_loaded_with_the_protocol_of_the_run_and_its_note_is_kept(tmp_path, protocol):
+    settings = _with(says="mean nothing")
+    generate(TinyDataset(count=1), _options(tmp_path / "run", settings=settings, protocol=protocol))
+    assert RunRecord.read(tmp_path / "run" / "run.json").note == f"{protocol}: mean nothing"
+
+
 def test_the_record_says_what_was_run(tmp_path):
     settings = MethodSettings(seed=5, options={"fails": "nobody"})
     generate(TinyDataset(count=2), _options(tmp_path / "run", settings=settings, resolution=64))

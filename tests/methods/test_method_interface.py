@@ -49,6 +49,13 @@ def test_after_an_item_that_failed_nothing_of_the_one_before_is_left():
         method.render(FRONT)
 
 
+def test_an_unpasted_twin_of_another_size_is_refused():
+    image, alpha = np.zeros((512, 512, 3), np.uint8), np.zeros((512, 512), np.uint8)
+    position = np.zeros((512, 512, 3), np.float32)
+    with pytest.raises(InputError, match=r"\(512, 512, 4\) and dtype uint8, found \(512, 512, 3\)"):
+        Rendering(image, alpha, position, unpasted=image)
+
+
 @pytest.mark.parametrize(
     "portrait",
     [np.zeros((512, 512, 3), np.uint8), np.zeros((256, 256, 4), np.uint8), np.zeros((512, 512, 4), np.float32)],
