@@ -29,7 +29,7 @@ from _exchange.run_folder import TABLE_FORMATS, ItemFolder, RunFolder
 from _exchange.run_record import ItemStatus, RunRecord, this_machine
 from _exchange.workers import WorkerDied, results_of
 from _methods import registry
-from _methods.interface import DEFAULT_RESOLUTION, Method, MethodSettings, check_resolution
+from _methods.interface import Method, MethodSettings, check_resolution
 from _render.choose import renderer
 
 
@@ -70,7 +70,7 @@ class GenerateOptions:
         method: registry name.
         protocol: ``paper`` or ``corrected``; empty takes the dataset's own.
         settings: what the method is loaded with; its protocol is replaced by the run's.
-        resolution: of the meshes, steps along the side of the cube.
+        resolution: of the meshes, steps along the side of the cube; 0 takes the method's own.
         limit: only the first so many items; 0 takes all. A later run with more goes on.
         shard: which of these items.
         workers: processes; 1 works in this one.
@@ -82,7 +82,7 @@ class GenerateOptions:
     method: str = "inflate"
     protocol: str = ""
     settings: MethodSettings = field(default_factory=MethodSettings)
-    resolution: int = DEFAULT_RESOLUTION
+    resolution: int = 0
     limit: int = 0
     shard: Shard = field(default_factory=Shard)
     workers: int = 1
@@ -127,10 +127,12 @@ def generate(dataset: Dataset, options: GenerateOptions) -> GenerateSummary:
     """
     if options.limit < 0:
         raise InputError(f"Expected a limit of at least 0, found {options.limit}.")
-    check_resolution(options.resolution)
+    if options.resolution:
+        check_resolution(options.resolution)
     protocol = protocol_named(options.protocol or dataset.default_protocol)
     options = replace(options, settings=replace(_with_chosen_back_end(options.settings), protocol=protocol))
     method = registry.find(options.method).load(options.settings)
+    options = replace(options, resolution=options.resolution or method.default_resolution)
     items = list(dataset.items())
     planned = items[: options.limit] if options.limit else items
     if not planned:

@@ -128,6 +128,9 @@ class Reconstruction(ABC):
 class Method(ABC):
     """A reconstruction method: set the item once, query many."""
 
+    default_resolution = DEFAULT_RESOLUTION
+    """Resolution of the meshes of a run that asks for none."""
+
     def __init__(self) -> None:
         self._reconstruction: Reconstruction = _NothingSet()
 
