@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from torch_utils.determinism import Draws
@@ -146,3 +147,12 @@ class Engine(ABC):
     @abstractmethod
     def sigma(self, field: Field, points: Tensor) -> Tensor:
         """(B, M, 1) raw densities at (B, M, 3) points."""
+
+    def sigma_on_grid(self, field: Field, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        """(B, X, Y, Z) raw densities where (X,) x, (Y,) y and (Z,) z cross, `head_world`, metres.
+
+        Engines may share work between the points of a grid; this one asks `sigma` for all of them.
+        """
+        points = torch.stack(torch.meshgrid(x, y, z, indexing="ij"), -1).reshape(1, -1, 3)
+        sigma = self.sigma(field, points.expand(field.planes.shape[0], -1, -1))
+        return sigma.reshape(field.planes.shape[0], len(x), len(y), len(z))
