@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import linear, softplus
 
 from training.engine.interface import Decoded, DecoderWeights
+from training.layers import FullyConnectedLayer
 
 
 def decoder_outputs(weights: DecoderWeights, samples: Tensor) -> Tensor:
@@ -24,3 +25,40 @@ def decode(weights: DecoderWeights, samples: Tensor) -> Decoded:
     """Raw densities and features of (B, 3, M, C) plane samples."""
     outputs = decoder_outputs(weights, samples)
     return Decoded(outputs[..., :1], squashed(weights, outputs[..., 1:]))
+
+
+class OSGDecoder(nn.Module):
+    """The parameters of the decoder, ``net.0`` and ``net.2`` in the state dict.
+
+    Args:
+        n_features: C, width of a plane sample.
+        hidden: width between the layers.
+        outputs: F, features besides the density.
+        lr_multiplier: of both layers.
+    """
+
+    def __init__(self, n_features: int, *, hidden: int = 64, outputs: int = 32, lr_multiplier: float = 1) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            FullyConnectedLayer(n_features, hidden, lr_multiplier=lr_multiplier),
+            nn.Softplus(),
+            FullyConnectedLayer(hidden, 1 + outputs, lr_multiplier=lr_multiplier),
+        )
+        self.force_sigmoid = False
+
+    def set_force_sigmoid(self, state: bool) -> None:
+        """Make features plain sigmoids, or 1.002 · sigmoid − 0.001; not part of the state dict."""
+        self.force_sigmoid = bool(state)
+
+    def weights(self) -> DecoderWeights:
+        """The parameters with their gains applied; gradients flow to the parameters."""
+        (w0, b0), (w2, b2) = (_effective(layer) for layer in (self.net[0], self.net[2]))
+        return DecoderWeights(w0, b0, w2, b2, plain_sigmoid=self.force_sigmoid)
+
+    def forward(self, samples: Tensor) -> Decoded:
+        """See `decode`."""
+        return decode(self.weights(), samples)
+
+
+def _effective(layer: nn.Module) -> tuple[Tensor, Tensor]:
+    return layer.weight * layer.weight_gain, layer.bias * layer.bias_gain
