@@ -39,11 +39,9 @@ class OSGDecoder(nn.Module):
 
     def __init__(self, n_features: int, *, hidden: int = 64, outputs: int = 32, lr_multiplier: float = 1) -> None:
         super().__init__()
-        self.net = nn.Sequential(
-            FullyConnectedLayer(n_features, hidden, lr_multiplier=lr_multiplier),
-            nn.Softplus(),
-            FullyConnectedLayer(hidden, 1 + outputs, lr_multiplier=lr_multiplier),
-        )
+        first = FullyConnectedLayer(n_features, hidden, lr_multiplier=lr_multiplier)
+        last = FullyConnectedLayer(hidden, 1 + outputs, lr_multiplier=lr_multiplier)
+        self.net = nn.Sequential(first, nn.Softplus(), last)
         self.force_sigmoid = False
 
     def set_force_sigmoid(self, state: bool) -> None:
@@ -52,13 +50,16 @@ class OSGDecoder(nn.Module):
 
     def weights(self) -> DecoderWeights:
         """The parameters with their gains applied; gradients flow to the parameters."""
-        (w0, b0), (w2, b2) = (_effective(layer) for layer in (self.net[0], self.net[2]))
-        return DecoderWeights(w0, b0, w2, b2, plain_sigmoid=self.force_sigmoid)
+        stored = dict(self.net.named_parameters())
+        layers = {index: layer for index, layer in enumerate(self.net) if isinstance(layer, FullyConnectedLayer)}
+        return DecoderWeights(
+            w0=stored["0.weight"] * layers[0].weight_gain,
+            b0=stored["0.bias"] * layers[0].bias_gain,
+            w2=stored["2.weight"] * layers[2].weight_gain,
+            b2=stored["2.bias"] * layers[2].bias_gain,
+            plain_sigmoid=self.force_sigmoid,
+        )
 
     def forward(self, samples: Tensor) -> Decoded:
         """See `decode`."""
         return decode(self.weights(), samples)
-
-
-def _effective(layer: nn.Module) -> tuple[Tensor, Tensor]:
-    return layer.weight * layer.weight_gain, layer.bias * layer.bias_gain
