@@ -1,0 +1,59 @@
+"""State dicts checked against a module: what is missing, too much, of another shape or not finite, in one sentence.
+
+Kinds of tensors are not part of the check: a half-precision file fills a float32 module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from _exchange.errors import InputError
+
+_SHOWN = 5
+
+
+def load_checked(module: nn.Module, state_dict: Mapping[str, Tensor], what: str) -> None:
+    """Fill a module from a state dict that has exactly its keys and shapes, and finite numbers.
+
+    Args:
+        module: is filled; on an error it is as before.
+        state_dict: tensors by name.
+        what: the model in words, for errors, e.g. ``a line filler``.
+
+    Raises:
+        InputError: keys are missing or too many, a value is no tensor, or has another shape or NaN or infinity.
+    """
+    expected = module.state_dict()
+    refuse_keys(f"all tensors of {what}", "none of the names", [name for name in expected if name not in state_dict])
+    refuse_keys(f"only tensors of {what}", "also", [name for name in state_dict if name not in expected])
+    wrong = [
+        f"{name} {shape_of(state_dict[name])} for {tuple(tensor.shape)}"
+        for name, tensor in expected.items()
+        if shape_of(state_dict[name]) != tuple(tensor.shape)
+    ]
+    refuse_keys(f"the shapes of {what}", "", wrong)
+    refuse_keys(
+        f"finite numbers in {what}",
+        "NaN or infinity in",
+        [name for name in expected if not bool(torch.isfinite(state_dict[name]).all())],
+    )
+    module.load_state_dict(dict(state_dict), strict=True)
+
+
+def shape_of(value: object) -> tuple[int, ...] | None:
+    """The shape of a tensor; None of anything else."""
+    return tuple(value.shape) if isinstance(value, Tensor) else None
+
+
+def refuse_keys(expected: str, found: str, names: Sequence[str]) -> None:
+    """Nothing if there are no names.
+
+    Raises:
+        InputError: with the first few of them.
+    """
+    if names:
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        raise InputError(f"Expected {expected}, found {found} {', '.join(names[:_SHOWN])}{more}.".replace("  ", " "))
