@@ -1,0 +1,121 @@
+"""From the rendered features to the final image (spec/generator.md §6.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from _exchange.errors import InputError
+from torch_utils.ops.resize import bilinear, bilinear_antialiased
+from training.blocks import SynthesisBlock
+from training.layers import Noise, require_counts, require_power_of_two
+from training.synthesis import block_options_from
+
+GROWTH = 4
+CLAMP = 256
+
+
+class SuperresolutionHybrid8XDC(nn.Module):
+    """Two upsampling blocks from a feature image to an image four times as large.
+
+    The published module makes 512 pixels from 128. Other sizes keep its shape: input of a quarter of the output, the
+    same two blocks and widths, so that only the buffers of constant noise differ between sizes.
+
+    Args:
+        channels: channels of the feature image.
+        img_resolution: side of the final image, a power of two from 64 to 1024.
+        sr_num_fp16_res: above 0 the blocks run in half precision on CUDA, and clamp at 256 everywhere.
+        sr_antialias: low-pass the feature image where it is larger than the input of the blocks.
+        channels_hidden: channels after the first block; after the second half as many.
+        w_dim: width of a style.
+        img_channels: channels of the final image, the first of the feature image.
+        num_fp16_res, conv_clamp, channel_base, channel_max: found in checkpoints, without effect.
+        block_options: other options of `training.blocks.BlockOptions`.
+
+    Raises:
+        InputError: values that no module can have.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        img_resolution: int,
+        *,
+        sr_num_fp16_res: int,
+        sr_antialias: bool,
+        channels_hidden: int = 256,
+        w_dim: int = 512,
+        img_channels: int = 3,
+        num_fp16_res: int | None = None,  # noqa: ARG002
+        conv_clamp: float | None = None,  # noqa: ARG002
+        channel_base: int | None = None,  # noqa: ARG002
+        channel_max: int | None = None,  # noqa: ARG002
+        **block_options: Any,
+    ) -> None:
+        super().__init__()
+        require_power_of_two("img_resolution", img_resolution, 64, 1024)
+        require_counts(channels=channels, w_dim=w_dim, img_channels=img_channels)
+        if not isinstance(channels_hidden, int) or channels_hidden < 2:
+            raise InputError(
+                f"Expected sr_channels_hidden of at least 2, as the last block has half of it, found {channels_hidden}."
+            )
+        half = sr_num_fp16_res > 0
+        options = block_options_from({**block_options, "conv_clamp": CLAMP if half else None})
+        self.img_resolution, self.input_resolution = img_resolution, img_resolution // GROWTH
+        self.w_dim, self.channels, self.img_channels, self.sr_antialias = w_dim, channels, img_channels, sr_antialias
+        widths = (channels, channels_hidden, channels_hidden // 2)
+        for index in range(2):
+            block = SynthesisBlock(
+                widths[index],
+                widths[index + 1],
+                w_dim,
+                resolution=self.input_resolution << (index + 1),
+                img_channels=img_channels,
+                options=options,
+                use_fp16=half,
+            )
+            self.add_module(f"block{index}", block)
+
+    def resized(self, image: Tensor) -> Tensor:
+        """(B, ·, r, r) at the size that the first block takes."""
+        if image.shape[-1] == self.input_resolution:
+            return image
+        return (bilinear_antialiased if self.sr_antialias else bilinear)(image, self.input_resolution)
+
+    def check_call(self, rgb: Tensor, x: Tensor, ws: Tensor) -> None:
+        """Refuse shapes that do not fit.
+
+        Raises:
+            InputError: naming what was expected.
+        """
+        size = x.shape[-1]
+        if x.shape[1:] != (self.channels, size, size) or rgb.shape != (len(x), self.img_channels, size, size):
+            raise InputError(
+                f"Expected square images (B, {self.img_channels}, r, r) and (B, {self.channels}, r, r), "
+                f"found {tuple(rgb.shape)} and {tuple(x.shape)}."
+            )
+        if ws.ndim != 3 or ws.shape[0] != len(x) or ws.shape[2] != self.w_dim:
+            raise InputError(f"Expected styles of shape ({len(x)}, n, {self.w_dim}), found {tuple(ws.shape)}.")
+
+    def forward(self, rgb: Tensor, x: Tensor, ws: Tensor, noise: Noise) -> Tensor:
+        """The final image.
+
+        Args:
+            rgb: (B, 3, r, r) float32, nominally in [-1, 1].
+            x: (B, channels, r, r) float32 feature image.
+            ws: (B, n, w_dim) styles, of which the last is used.
+            noise: with the prefix of this module, ``superresolution.``.
+
+        Returns:
+            (B, 3, img_resolution, img_resolution) float32, nominally in [-1, 1], not clipped.
+
+        Raises:
+            InputError: shapes that do not fit.
+        """
+        self.check_call(rgb, x, ws)
+        styles = [ws[:, -1]] * 3
+        x, rgb = self.resized(x), self.resized(rgb)
+        x, rgb = self.get_submodule("block0")(x, rgb, styles, noise.below("block0"))
+        _, rgb = self.get_submodule("block1")(x, rgb, styles, noise.below("block1"))
+        return rgb
