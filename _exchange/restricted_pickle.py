@@ -1,63 +1,22 @@
-"""Read pickles without unpickling: an interpreter of pickle opcodes that can only build what is on a list.
+"""Read pickles of plain data and NumPy arrays: alignments and meshes of the original (spec/data.md §6.3).
 
-The policy: opcodes build plain containers and literals. A global is looked up by name in a dictionary of builders that
-the caller gives; it is never imported. What is not in the dictionary, and every opcode that no data file needs
-(persistent ids, extensions, out-of-band buffers, sets, instance creation of the first protocols), is refused by name.
-Keys of mappings are plain scalars, and whole numbers among them short, so that no hash can be made expensive. What
-calls and states build may take no more than a few times the room of the file: a file cannot unfold in memory.
-
-`NUMPY_ENTRIES` is the list for the original's alignment and mesh files (spec/data.md §6.3).
+`pickle_machine` is the machine and says what it refuses; `NUMPY_ENTRIES` is the list of what it may build here.
 """
 
 from __future__ import annotations
 
-import pickletools
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from io import BytesIO
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from _exchange.errors import FormatError
+from _exchange.pickle_machine import MAX_GROWTH, MAX_OPERATIONS, SMALL_CHANGE, Allowances, Builder, Record, load_next
 
 MAX_BYTES = 2 << 30
-MAX_OPERATIONS = 5_000_000
-MAX_DEPTH = 100
-MAX_GROWTH = 4
-"""Bytes that calls and states may build per byte of the file; protocols 0 to 2 need two."""
-_SMALL_CHANGE = 1 << 20
-_BYTES_PER_ENTRY = 8
-_KEY_LIMIT = 1 << 60
-"""Whole numbers as keys stay below Python's hash modulus 2⁶¹ − 1: larger ones can be made to collide."""
-_LONGEST_FOUND = 200
-_NEWEST_PROTOCOL = 5
-_SCALARS = (str, bytes, int, float, bool, type(None))
-_MARK = object()
-_LITERALS = {
-    *("NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4"),
-    *("FLOAT", "BINFLOAT", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"),
-    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "STRING", "BINSTRING", "SHORT_BINSTRING"),
-}
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-
-Builder = Callable[..., Any]
-
-
-class Record(ABC):
-    """Base of values that a builder makes and that are finished by state given later (opcode BUILD)."""
-
-    nbytes = 0
-    """Bytes that the value has taken."""
-
-    def set_state(self, state: Any) -> None:
-        """Take the state; raise `ValueError` with what was wrong."""
-        raise ValueError(f"state of type {type(state).__name__} for {type(self).__name__}")
-
-    @abstractmethod
-    def result(self) -> Any:
-        """The finished plain value."""
 
 
 def loads(data: bytes, entries: Mapping[str, Builder]) -> Any:
@@ -72,225 +31,9 @@ def loads(data: bytes, entries: Mapping[str, Builder]) -> Any:
     """
     if len(data) > MAX_BYTES:
         raise FormatError("", f"a pickle of at most {MAX_BYTES} bytes", f"{len(data)} bytes")
-    machine = _Machine(entries, room=MAX_GROWTH * len(data) + _SMALL_CHANGE)
-    position = 0
-    try:
-        for count, (opcode, argument, offset) in enumerate(pickletools.genops(data)):
-            position = offset or 0
-            if count >= MAX_OPERATIONS:
-                raise ValueError(f"more than {MAX_OPERATIONS} operations")
-            if opcode.name == "STOP":
-                return machine.finish()
-            machine.step(opcode.name, argument)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError) as error:
-        found = str(error)[:_LONGEST_FOUND] or type(error).__name__
-        raise FormatError(f"byte {position}", "a pickle of plain data", found) from error
-    raise FormatError(f"byte {len(data)}", "the end of the pickle", "nothing")
+    allowances = Allowances(max_operations=MAX_OPERATIONS)
+    return load_next(BytesIO(data), entries, room=MAX_GROWTH * len(data) + SMALL_CHANGE, allowances=allowances)
 
-
-class _Machine:
-    """The stack machine; `step` executes one opcode."""
-
-    def __init__(self, entries: Mapping[str, Builder], room: int) -> None:
-        self.entries = entries
-        self.room = room
-        self.stack: list[Any] = []
-        self.memo: dict[int, Any] = {}
-
-    def step(self, name: str, argument: Any) -> None:
-        if name in _LITERALS:
-            self.stack.append(_CONSTANTS.get(name, argument))
-            return
-        handler = _HANDLERS.get(name)
-        if handler is None:
-            raise ValueError(f"the opcode {name}, which is not allowed")
-        handler(self, argument)
-
-    def finish(self) -> Any:
-        if len(self.stack) != 1:
-            raise ValueError(f"{len(self.stack)} values at the end")
-        return _finished(self.stack[0], {}, 0)
-
-    def pop(self) -> Any:
-        value = self.stack.pop()
-        if value is _MARK:
-            raise ValueError("a mark where a value belongs")
-        return value
-
-    def pop_to_mark(self) -> list[Any]:
-        values = []
-        while (value := self.stack.pop()) is not _MARK:
-            values.append(value)
-        return values[::-1]
-
-    def spend(self, size: int) -> None:
-        self.room -= size
-        if self.room < 0:
-            raise ValueError(f"calls that build more than {MAX_GROWTH} times the bytes of the file")
-
-    def top(self, kind: type) -> Any:
-        if not self.stack or not isinstance(self.stack[-1], kind):
-            raise ValueError(f"a value that is no {kind.__name__}")
-        return self.stack[-1]
-
-    def memo_put(self, index: int) -> None:
-        self.memo[index] = self.stack[-1]
-
-    def memo_get(self, index: int) -> None:
-        self.stack.append(self.memo[index])
-
-    def set_items(self, target: dict, flat: list[Any]) -> None:
-        if len(flat) % 2:
-            raise ValueError("a key without a value")
-        for key, value in zip(flat[::2], flat[1::2]):
-            if not isinstance(key, _SCALARS):
-                raise ValueError(f"a mapping key of type {type(key).__name__}")
-            if isinstance(key, int) and abs(key) >= _KEY_LIMIT:
-                raise ValueError("a whole number of more than 60 bits as a mapping key")
-            target[key] = value
-
-    def look_up(self, module: Any, name: Any) -> None:
-        full = f"{module}.{name}"
-        if full not in self.entries or "." in str(name):
-            raise ValueError(f"the global {full}, which is not on the list of allowed names")
-        self.stack.append(_Global(self.entries[full]))
-
-    def call(self) -> None:
-        arguments, function = self.pop(), self.pop()
-        if not isinstance(function, _Global) or not isinstance(arguments, tuple):
-            raise ValueError("a call of something that is no allowed global")
-        value = function.builder(*arguments)
-        self.spend(len(value) if isinstance(value, bytes) else getattr(value, "nbytes", 0))
-        self.stack.append(value)
-
-    def build(self) -> None:
-        state = self.pop()
-        target = self.stack[-1]
-        if isinstance(target, dict) and isinstance(state, dict):
-            self.spend(_BYTES_PER_ENTRY * len(state))
-            target.update(state)
-        elif isinstance(target, Record):
-            target.set_state(state)
-            self.spend(target.nbytes)
-        else:
-            raise ValueError(f"state for a {type(target).__name__}")
-
-
-class _Global:
-    """An allowed global on the stack; nothing but a call can use it."""
-
-    def __init__(self, builder: Builder) -> None:
-        self.builder = builder
-
-
-def _list_of(machine: _Machine) -> None:
-    machine.stack.append(machine.pop_to_mark())
-
-
-def _dict_of(machine: _Machine) -> None:
-    target: dict = {}
-    machine.set_items(target, machine.pop_to_mark())
-    machine.stack.append(target)
-
-
-def _tuple_of(count: int) -> Callable[[_Machine, Any], None]:
-    def step(machine: _Machine, _argument: Any) -> None:
-        values = [machine.pop() for _ in range(count)][::-1]
-        machine.stack.append(tuple(values))
-
-    return step
-
-
-def _append(machine: _Machine, _argument: Any) -> None:
-    value = machine.pop()
-    machine.top(list).append(value)
-
-
-def _appends(machine: _Machine, _argument: Any) -> None:
-    values = machine.pop_to_mark()
-    machine.top(list).extend(values)
-
-
-def _set_item(machine: _Machine, _argument: Any) -> None:
-    value, key = machine.pop(), machine.pop()
-    machine.set_items(machine.top(dict), [key, value])
-
-
-def _set_items(machine: _Machine, _argument: Any) -> None:
-    flat = machine.pop_to_mark()
-    machine.set_items(machine.top(dict), flat)
-
-
-def _stack_global(machine: _Machine, _argument: Any) -> None:
-    name, module = machine.pop(), machine.pop()
-    machine.look_up(module, name)
-
-
-def _check_protocol(version: int) -> None:
-    if version > _NEWEST_PROTOCOL:
-        raise ValueError(f"pickle protocol {version}")
-
-
-_HANDLERS: dict[str, Callable[[_Machine, Any], object]] = {
-    "PROTO": lambda _, version: _check_protocol(version),
-    "FRAME": lambda _machine, _size: None,
-    "MARK": lambda machine, _: machine.stack.append(_MARK),
-    "POP": lambda machine, _: machine.stack.pop(),
-    "POP_MARK": lambda machine, _: machine.pop_to_mark(),
-    "DUP": lambda machine, _: machine.stack.append(machine.stack[-1]),
-    "EMPTY_LIST": lambda machine, _: machine.stack.append([]),
-    "EMPTY_DICT": lambda machine, _: machine.stack.append({}),
-    "EMPTY_TUPLE": lambda machine, _: machine.stack.append(()),
-    "LIST": lambda machine, _: _list_of(machine),
-    "DICT": lambda machine, _: _dict_of(machine),
-    "TUPLE": lambda machine, _: machine.stack.append(tuple(machine.pop_to_mark())),
-    "TUPLE1": _tuple_of(1),
-    "TUPLE2": _tuple_of(2),
-    "TUPLE3": _tuple_of(3),
-    "APPEND": _append,
-    "APPENDS": _appends,
-    "SETITEM": _set_item,
-    "SETITEMS": _set_items,
-    "PUT": lambda machine, index: machine.memo_put(index),
-    "BINPUT": lambda machine, index: machine.memo_put(index),
-    "LONG_BINPUT": lambda machine, index: machine.memo_put(index),
-    "MEMOIZE": lambda machine, _: machine.memo_put(len(machine.memo)),
-    "GET": lambda machine, index: machine.memo_get(index),
-    "BINGET": lambda machine, index: machine.memo_get(index),
-    "LONG_BINGET": lambda machine, index: machine.memo_get(index),
-    "GLOBAL": lambda machine, text: machine.look_up(*text.split(" ", 1)),
-    "STACK_GLOBAL": _stack_global,
-    "REDUCE": lambda machine, _: machine.call(),
-    "NEWOBJ": lambda machine, _: machine.call(),
-    "BUILD": lambda machine, _: machine.build(),
-}
-
-
-def _finished(value: Any, done: dict[int, Any], depth: int) -> Any:
-    """Replace records by their results; shared values stay shared, so nested sharing costs nothing."""
-    if isinstance(value, _Global) or value is _MARK:
-        raise ValueError("a global where data belongs")
-    if not isinstance(value, (dict, list, tuple, Record)):
-        return value
-    if id(value) in done:
-        return done[id(value)]
-    if depth > MAX_DEPTH:
-        raise ValueError(f"data nested deeper than {MAX_DEPTH}")
-    if isinstance(value, Record):
-        done[id(value)] = value.result()
-    elif isinstance(value, tuple):
-        done[id(value)] = tuple(_finished(entry, done, depth + 1) for entry in value)
-    elif isinstance(value, list):
-        done[id(value)] = value
-        value[:] = [_finished(entry, done, depth + 1) for entry in value]
-    else:
-        done[id(value)] = value
-        for key in value:
-            value[key] = _finished(value[key], done, depth + 1)
-    return done[id(value)]
-
-
-# -- NumPy ------------------------------------------------------------------------------------------------------
 
 _DTYPE_CODE = re.compile(r"[<>=|]?(?:\?|[biuf][0-9]{0,2}|[SU][0-9]{0,4})")
 _BYTE_ORDERS: dict[str, Literal["<", ">", "=", "|"]] = {"<": "<", ">": ">", "=": "=", "|": "|"}
@@ -331,13 +74,13 @@ class _Array(Record):
 
 def _array(content: Any, dtype: Any, shape: Any, order: Any = "C") -> NDArray:
     """An array of exactly the bytes given; shapes that do not fit them are refused."""
-    if not isinstance(dtype, _Dtype) or not isinstance(content, (bytes, bytearray)):
+    if not isinstance(dtype, _Dtype) or not isinstance(content, (bytes, bytearray, memoryview)):
         raise ValueError("an array of something else than plain numbers")
     if not isinstance(shape, tuple) or not all(isinstance(side, int) and 0 <= side <= MAX_BYTES for side in shape):
         raise ValueError("an array shape that is no tuple of lengths")
     if len(shape) > 32 or _product(shape) * dtype.dtype.itemsize != len(content):
         raise ValueError(f"{len(content)} bytes for an array of shape {shape}")
-    return np.frombuffer(bytes(content), dtype.dtype).reshape(shape, order="F" if order == "F" else "C").copy()
+    return np.frombuffer(content, dtype.dtype).reshape(shape, order="F" if order == "F" else "C").copy()
 
 
 def _product(shape: tuple[int, ...]) -> int:
