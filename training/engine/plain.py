@@ -126,9 +126,9 @@ class PlainEngine(Engine):
         span = span_of(rays, sampling, field.box_warp)
         jitter = draw_jitter(rays, sampling, draws)
         depths = coarse_depths(span, jitter, sampling.disparity_space_sampling)
-        coarse_noise = _density_noise("coarse", depths, sampling, draws)
+        coarse_noise = density_noise("coarse", depths, sampling, draws)
         u = draws.uniform("importance_u", (batch * count, fine), device).view(batch, count, fine) if fine else None
-        fine_noise = None if u is None else _density_noise("fine", u[..., None], sampling, draws)
+        fine_noise = None if u is None else density_noise("fine", u[..., None], sampling, draws)
         at_once = max(1, self.points_at_once // (batch * max(sampling.depth_resolution, fine)))
         for start in range(0, count, at_once):
             part = slice(start, start + at_once)
@@ -143,7 +143,7 @@ class PlainEngine(Engine):
             yield samples
 
 
-def _density_noise(name: str, like: Tensor, sampling: Sampling, draws: Draws) -> Tensor | None:
+def density_noise(name: str, like: Tensor, sampling: Sampling, draws: Draws) -> Tensor | None:
     """Normal numbers (B, M, n, 1) called ``density_noise_coarse`` or ``_fine``, scaled; None without noise."""
     if not sampling.density_noise:
         return None
