@@ -103,9 +103,9 @@ class SynthesisNetwork(nn.Module):
         ws: Tensor,
         cond: Mapping[str, Tensor] | None,
         noise: Noise,
-        *,
         latent_injection: Mapping[str, Tensor] | None = None,
         stop_level: int | None = None,
+        *,
         levels: LevelObserver | None = None,
     ) -> Tensor:
         """The plane image.
