@@ -75,7 +75,7 @@ def fill_lines(model: LineFiller, rgba: NDArray[np.uint8], keypoints: NDArray[np
     return FilledPicture(np.concatenate([colours, unit_from_bytes(rgba[..., 3:])], axis=-1), mask)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _repainted(
     model: LineFiller, colours: NDArray[np.float32], mask: NDArray[np.bool_], hull: NDArray[np.bool_]
 ) -> NDArray[np.float32]:

@@ -16,6 +16,8 @@ from _exchange.errors import InputError
 
 PATCH_SIDE = 9
 """Side of the central square that the discriminator looks at, pixels."""
+BAND = 128
+"""Rows that the fast form repaints at a time."""
 LEAK = 0.01
 COLOURS = 3
 
@@ -144,10 +146,24 @@ def _with_hull(shape: StackShape, image: Tensor, hull: Tensor) -> Tensor:
 
 @torch.no_grad()
 def repainted_fast(model: LineFiller, image: Tensor, mask: Tensor, hull: Tensor) -> Tensor:
-    """`LineFiller.repainted` in evaluation mode without gradients: equal up to rounding, in half the time."""
+    """`LineFiller.repainted` in evaluation mode: equal up to rounding under the mask, in less than half the time.
+
+    The picture is worked off in bands of rows, which bounds the memory; bands without masked pixels stay 0.
+    """
+    convolutions = folded_convolutions(model.generator)
     seen = padded(model.generator_shape, model.generator_input(image, mask, hull))
+    height, halo = image.shape[2], 2 * model.generator_shape.depth
+    result = torch.zeros_like(image)
+    for top in range(0, height, BAND):
+        bottom = min(top + BAND, height)
+        if mask[:, :, top:bottom].any():
+            result[:, :, top:bottom] = _convolved(convolutions, seen[:, :, top : bottom + halo])
+    return result
+
+
+def _convolved(convolutions: list[tuple[Tensor, Tensor]], seen: Tensor) -> Tensor:
+    *first, (last_weight, last_bias) = convolutions
     seen = seen.contiguous(memory_format=torch.channels_last)
-    *first, (last_weight, last_bias) = folded_convolutions(model.generator)
     for weight, bias in first:
         seen = functional.leaky_relu_(functional.conv2d(seen, weight, bias), LEAK)
     return torch.tanh(functional.conv2d(seen, last_weight, last_bias))

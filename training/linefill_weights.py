@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from _exchange.errors import InputError
@@ -27,7 +28,9 @@ def linefill_from_state_dict(state_dict: Mapping[str, Tensor]) -> LineFiller:
         InputError: no shape of the networks fits, or tensors are missing, too many, misshapen or not finite; the
             sentence names them.
     """
-    model = LineFiller(_stack_shape(state_dict, "generator"), _stack_shape(state_dict, "discriminator"))
+    with torch.device("meta"):  # takes no random numbers from torch's generator
+        model = LineFiller(_stack_shape(state_dict, "generator"), _stack_shape(state_dict, "discriminator"))
+    model.to_empty(device="cpu")
     load_checked(model, state_dict, "a line filler")
     return model.eval()
 
