@@ -104,6 +104,11 @@ def _ndarray(*_arguments: Any) -> Any:
     raise ValueError("numpy.ndarray called directly")
 
 
+def _addict(*_pairs: Any) -> dict:
+    """`addict.Dict` as new object: newer versions give the entries here and assign them again; this is the latter's."""
+    return {}
+
+
 NUMPY_ENTRIES: Mapping[str, Builder] = {
     "numpy.ndarray": _ndarray,
     "numpy.dtype": _Dtype,
@@ -114,5 +119,5 @@ NUMPY_ENTRIES: Mapping[str, Builder] = {
     "numpy.core.numeric._frombuffer": _array,
     "numpy._core.numeric._frombuffer": _array,
     "_codecs.encode": _encode,
-    "addict.addict.Dict": lambda: {},
+    "addict.addict.Dict": _addict,
 }

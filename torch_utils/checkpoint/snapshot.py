@@ -1,0 +1,202 @@
+"""The published snapshot: one plain pickle of G, D, G_ema and augment_pipe, read without any of their classes.
+
+`SNAPSHOT_ENTRIES` and `storage_entries` are the exact allow-list of spec/generator.md §9.1. Persistent objects and the
+ordinary modules become inert records of their instance dictionaries; embedded source is kept as text. Source:
+spec/generator.md §9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from _exchange.pickle_machine import (
+    MAX_GROWTH,
+    SMALL_CHANGE,
+    Allowances,
+    AttributedMapping,
+    Builder,
+    Record,
+    load_next,
+)
+from _exchange.restricted_pickle import NUMPY_ENTRIES
+from torch_utils.checkpoint.legacy import StorageStreams
+from torch_utils.checkpoint.plain import Budget, plain, plain_entries
+from torch_utils.checkpoint.record import Checkpoint, ModuleRecord
+from torch_utils.checkpoint.stream import Cursor
+from torch_utils.checkpoint.tensors import TENSOR_ENTRIES, StoredTensor, TensorSource
+
+MAX_OPERATIONS = 2_000_000
+MODULE_NAMES = ("G", "D", "G_ema", "augment_pipe")
+_PERSISTENCE_VERSION = 6
+_MAX_MODULE_DEPTH = 30
+_LONGEST_NAME = 500
+_LARGEST_SET = 100
+_ORDINARY_CLASSES = (
+    "torch.nn.modules.container.Sequential",
+    "torch.nn.modules.activation.Softplus",
+    "training.triplane.OSGDecoder",
+    "training.volumetric_rendering.renderer.ImportanceRenderer",
+    "training.volumetric_rendering.ray_marcher.MipRayMarcher2",
+    "training.volumetric_rendering.ray_sampler.RaySampler",
+)
+
+
+class InertModule(Record):
+    """A module that is only its instance dictionary."""
+
+    def __init__(self, class_name: str, *arguments: Any) -> None:
+        if arguments:
+            raise ValueError(f"a {class_name} with arguments")
+        self.class_name = class_name
+        self.module_src = ""
+        self.state: Mapping[str, Any] = {}
+
+    def set_state(self, state: Any) -> None:
+        """Take the instance dictionary."""
+        if self.state or not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+            raise ValueError(f"a {self.class_name} whose state is no dictionary of attributes, or comes twice")
+        self.state = state
+
+    def result(self) -> InertModule:
+        """Itself: its attributes are read when the module is."""
+        return self
+
+
+def _persistent_object(*arguments: Any) -> InertModule:
+    """`torch_utils.persistence._reconstruct_persistent_obj(meta)`; the source in `meta` is kept and never run."""
+    if len(arguments) != 1 or not isinstance(arguments[0], dict):
+        raise ValueError("a persistent object without its one dictionary")
+    meta = arguments[0]
+    if meta.get("type") != "class" or meta.get("version") != _PERSISTENCE_VERSION:
+        raise ValueError(f"a persistent object of type {meta.get('type')!r}, version {meta.get('version')!r}")
+    if not isinstance(meta.get("class_name"), str) or not isinstance(meta.get("module_src"), str):
+        raise ValueError("a persistent object without the name and source of its class")
+    record = InertModule(meta["class_name"])
+    record.module_src = meta["module_src"]
+    record.set_state(meta.get("state"))
+    return record
+
+
+def _attribute_mapping(*arguments: Any) -> AttributedMapping:
+    if arguments:
+        raise ValueError("an EasyDict with arguments")
+    return AttributedMapping()
+
+
+def _set_of(*arguments: Any) -> set:
+    """`set([...])` of the protocols that have no opcode for it."""
+    values = arguments[0] if len(arguments) == 1 else None
+    if not isinstance(values, list) or len(values) > _LARGEST_SET or not all(isinstance(name, str) for name in values):
+        raise ValueError("a set that is no list of names")
+    return set(values)
+
+
+def numeric_dtype(code: Any, *flags: Any) -> Any:
+    """`numpy.dtype` of plain numbers only."""
+    if not isinstance(code, str) or code.lstrip("<>=|")[:1] not in ("?", "b", "i", "u", "f"):
+        raise ValueError(f"the array type {code!r:.80}; allowed are plain numbers")
+    return NUMPY_ENTRIES["numpy.dtype"](code, *flags)
+
+
+SNAPSHOT_ENTRIES: Mapping[str, Builder] = {
+    **TENSOR_ENTRIES,
+    **{name: partial(InertModule, name) for name in _ORDINARY_CLASSES},
+    "torch_utils.persistence._reconstruct_persistent_obj": _persistent_object,
+    "dnnlib.util.EasyDict": _attribute_mapping,
+    "numpy.core.multiarray.scalar": NUMPY_ENTRIES["numpy.core.multiarray.scalar"],
+    "numpy._core.multiarray.scalar": NUMPY_ENTRIES["numpy._core.multiarray.scalar"],
+    "numpy.dtype": numeric_dtype,
+    "_codecs.encode": NUMPY_ENTRIES["_codecs.encode"],
+    "__builtin__.set": _set_of,
+    "builtins.set": _set_of,
+}
+
+
+def read_snapshot(data: memoryview) -> Checkpoint:
+    """The networks of a snapshot pickle.
+
+    Raises:
+        FormatError: the pickle is damaged or names a global that is not on the list.
+        ValueError: it is no snapshot, or its modules are not what they should be.
+    """
+    value = load_next(
+        Cursor(data),
+        {**SNAPSHOT_ENTRIES, "torch.storage._load_from_bytes": StorageStreams()},
+        room=MAX_GROWTH * len(data) + SMALL_CHANGE,
+        allowances=Allowances(sets=True, max_operations=MAX_OPERATIONS),
+    )
+    budget = Budget(len(data))
+    found = (
+        {name: value[name] for name in MODULE_NAMES if value.get(name) is not None} if isinstance(value, dict) else {}
+    )
+    if not found:
+        raise ValueError(f"no snapshot: none of {', '.join(MODULE_NAMES)} in it")
+    modules = {name: _module_record(name, module, budget) for name, module in found.items()}
+    training_set = value.get("training_set_kwargs") or {}
+    if not isinstance(training_set, dict):
+        raise ValueError("training_set_kwargs that are no dictionary")
+    return Checkpoint("snapshot", modules, plain(training_set, budget))
+
+
+def _module_record(name: str, module: Any, budget: Budget) -> ModuleRecord:
+    if not isinstance(module, InertModule):
+        raise ValueError(f"{name} is a {type(module).__name__} and no module")
+    init_kwargs = module.state.get("_init_kwargs", {})
+    if module.state.get("_init_args"):
+        raise ValueError(f"{name} was constructed with arguments that have no name")
+    if not isinstance(init_kwargs, dict):
+        raise ValueError(f"{name}._init_kwargs are no dictionary")
+    collected = _StateDict(budget)
+    collected.walk("", module, 0)
+    public = {key: value for key, value in module.state.items() if not key.startswith("_")}
+    return ModuleRecord(
+        name,
+        collected.found,
+        module.class_name,
+        plain(init_kwargs, budget),
+        plain_entries(public, budget),
+        module.module_src,
+    )
+
+
+class _StateDict:
+    """Collects state-dict names and tensors: own parameters, own buffers, then the modules inside (§9.3)."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.found: dict[str, TensorSource] = {}
+
+    def walk(self, prefix: str, module: Any, depth: int) -> None:
+        if not isinstance(module, InertModule) or depth > _MAX_MODULE_DEPTH:
+            raise ValueError(f"{prefix or 'the module'} is no module, or nested too deep")
+        passing = module.state.get("_non_persistent_buffers_set", set())
+        if not isinstance(passing, set):
+            raise ValueError(f"{prefix}_non_persistent_buffers_set is no set")
+        for name, value in self.entries(prefix, module, "_parameters"):
+            self.keep(name, value)
+        for name, value in self.entries(prefix, module, "_buffers"):
+            if name.removeprefix(prefix) not in passing:
+                self.keep(name, value)
+        for name, value in self.entries(prefix, module, "_modules"):
+            self.walk(f"{name}.", value, depth + 1)
+
+    def entries(self, prefix: str, module: InertModule, group: str) -> Iterator[tuple[str, Any]]:
+        """Full names and values of a group; what is None is not there."""
+        entries = module.state.get(group, {})
+        if not isinstance(entries, dict):
+            raise ValueError(f"{prefix}{group} are no dictionary")
+        for name, value in entries.items():
+            self.budget.take_node()
+            if not isinstance(name, str) or not name.isprintable() or len(prefix) + len(name) > _LONGEST_NAME:
+                raise ValueError(f"a name inside {prefix or 'a module'} that is no short text")
+            if value is not None:
+                yield prefix + name, value
+
+    def keep(self, name: str, value: Any) -> None:
+        if not isinstance(value, StoredTensor) or name in self.found:
+            raise ValueError(f"{name} is no tensor, or there twice")
+        source = value.source()
+        self.budget.take_bytes(source.nbytes)
+        self.found[name] = source

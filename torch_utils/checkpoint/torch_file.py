@@ -1,0 +1,123 @@
+"""Files of `torch.save`, zip archives and legacy streams alike; Lightning's checkpoints are among them.
+
+Allowed are torch's rebuild functions and storages, ordered mappings, NumPy's plain arrays and `addict`'s dictionaries,
+which hold the hyper-parameters of the published Lightning files. Source: spec/linefill.md §7, spec/features.md §3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from _exchange.pickle_machine import MAX_GROWTH, SMALL_CHANGE, Allowances, Builder, load_next
+from _exchange.restricted_pickle import NUMPY_ENTRIES
+from torch_utils.checkpoint.archive import read_archive
+from torch_utils.checkpoint.legacy import MAX_STORAGES, read_legacy_file
+from torch_utils.checkpoint.plain import Budget, plain_entries
+from torch_utils.checkpoint.record import Checkpoint, ModuleRecord
+from torch_utils.checkpoint.snapshot import MAX_OPERATIONS, numeric_dtype
+from torch_utils.checkpoint.stream import Cursor
+from torch_utils.checkpoint.tensors import STORAGE_TYPES, TENSOR_ENTRIES, Storage, StoredTensor, described_storage
+
+STATE_DICT = "state_dict"
+_HYPER_PARAMETERS = "hyper_parameters"
+TORCH_ENTRIES: Mapping[str, Builder] = {
+    **NUMPY_ENTRIES,
+    **TENSOR_ENTRIES,
+    **STORAGE_TYPES,
+    "numpy.dtype": numeric_dtype,
+}
+
+
+def read_torch_archive(data: memoryview) -> Checkpoint:
+    """The tensors of a zip archive.
+
+    Raises:
+        FormatError: its pickle is damaged or names a global that is not on the list.
+        ValueError: the archive is damaged or of another kind.
+    """
+    entries = read_archive(data)
+    folder = _folder(entries)
+    if bytes(entries.get(f"{folder}/byteorder", b"little")[:16]) != b"little":
+        raise ValueError("an archive of a big-endian machine")
+    storages: dict[str, Storage] = {}
+
+    def persistent(identity: Any) -> Storage:
+        storage, key = described_storage(identity)
+        known = storages.get(key)
+        if known is not None and (known.dtype, known.count) == (storage.dtype, storage.count):
+            return known
+        if len(storages) >= MAX_STORAGES or f"{folder}/data/{key}" not in entries:
+            raise ValueError(f"the storage {key[:80]!r}, which is not in the archive")
+        storage.fill(entries[f"{folder}/data/{key}"])
+        storages[key] = storage
+        return storage
+
+    pickled = entries[f"{folder}/data.pkl"]
+    value = load_next(
+        Cursor(pickled),
+        TORCH_ENTRIES,
+        room=_room(data),
+        allowances=Allowances(persistent=persistent, max_operations=MAX_OPERATIONS),
+    )
+    return _checkpoint(value, Budget(len(data)))
+
+
+def read_torch_stream(data: memoryview) -> Checkpoint:
+    """The tensors of a legacy file.
+
+    Raises:
+        FormatError: its pickle is damaged or names a global that is not on the list.
+        ValueError: headers, keys and elements do not fit each other.
+    """
+    value = read_legacy_file(data, TORCH_ENTRIES, _room(data), MAX_OPERATIONS)
+    return _checkpoint(value, Budget(len(data)))
+
+
+def _room(data: memoryview) -> int:
+    return MAX_GROWTH * len(data) + SMALL_CHANGE
+
+
+def _folder(entries: Mapping[str, memoryview]) -> str:
+    """The folder of an archive's records."""
+    folders = [
+        name.removesuffix("/data.pkl") for name in entries if name.count("/") == 1 and name.endswith("/data.pkl")
+    ]
+    if len(folders) != 1:
+        raise ValueError("a zip archive without the one data.pkl of PyTorch")
+    if f"{folders[0]}/constants.pkl" in entries:
+        raise ValueError("a TorchScript archive, which is a program")
+    return folders[0]
+
+
+def _checkpoint(value: Any, budget: Budget) -> Checkpoint:
+    """Every mapping of names to tensors, the file's own or one level below, is a module."""
+    if not isinstance(value, dict):
+        raise ValueError(f"a {type(value).__name__} and no mapping of names to tensors")
+    groups = {STATE_DICT: value} if _is_state_dict(value) else {}
+    groups |= {name: entry for name, entry in value.items() if isinstance(name, str) and _is_state_dict(entry)}
+    if not groups:
+        raise ValueError("no mapping of names to tensors")
+    others = {name: entry for name, entry in value.items() if name not in groups and name != _HYPER_PARAMETERS}
+    attributes = plain_entries(others, budget)
+    hyper = value.get(_HYPER_PARAMETERS)
+    init_kwargs = plain_entries(hyper, budget) if isinstance(hyper, dict) else {}
+    modules = {}
+    for name, group in groups.items():
+        sources = {key: tensor.source() for key, tensor in group.items()}
+        for key, source in sources.items():
+            budget.take_node(key)
+            budget.take_bytes(source.nbytes)
+        modules[name] = ModuleRecord(name, sources, init_kwargs=init_kwargs, attributes=attributes)
+    return Checkpoint("torch", modules)
+
+
+def _is_state_dict(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(
+            isinstance(name, str) and name.isprintable() and isinstance(tensor, StoredTensor)
+            for name, tensor in value.items()
+        )
+    )
