@@ -6,7 +6,7 @@ Source: spec/generator.md §4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -78,13 +78,17 @@ def orthographic_rays(
     return Rays(torch.from_numpy(origins).to(device), torch.from_numpy(directions).to(device))
 
 
+def perspective_rays_of_labels(labels: Tensor, size: int) -> Rays:
+    """`perspective_rays` of (B, 25) labels, also where the focal length is negative."""
+    return perspective_rays(labels[:, :16].reshape(-1, 4, 4), labels[:, 16:].reshape(-1, 3, 3), size)
+
+
 def rays_of_labels(labels: Tensor, size: int, box_warp: float) -> Rays:
     """Rays of (B, 25) labels: perspective, or parallel through a square of side `box_warp` where the focal is negative.
 
     The orthographic ones are read from the label's axes, so they carry its float32 rounding.
     """
-    pose = labels[:, :16].reshape(-1, 4, 4)
-    rays = perspective_rays(pose, labels[:, 16:].reshape(-1, 3, 3), size)
+    pose, rays = labels[:, :16].reshape(-1, 4, 4), perspective_rays_of_labels(labels, size)
     steps = (torch.arange(size, dtype=torch.float32, device=labels.device) + 0.5) / size * box_warp - box_warp / 2
     down, across = (axis.reshape(1, -1, 1) for axis in torch.meshgrid(steps, steps, indexing="ij"))
     axes = pose[:, None, :3]
@@ -94,7 +98,7 @@ def rays_of_labels(labels: Tensor, size: int, box_warp: float) -> Rays:
     return Rays(torch.where(parallel, origins, rays.origins), directions)
 
 
-def rays_from_images(images: dict[str, Tensor]) -> Rays:
+def rays_from_images(images: Mapping[str, Tensor]) -> Rays:
     """Rays from ``ray_origins`` and ``ray_directions``, each (B, 3, r, r).
 
     Raises:

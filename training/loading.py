@@ -1,0 +1,56 @@
+"""A generator ready to use, from what a checkpoint holds. Source: spec/generator.md §0."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from _exchange.errors import InputError
+from training.parts import GeneratorParts
+from training.request import render_size
+from training.state_dicts import load_checked
+from training.triplane import TriPlaneGenerator
+
+
+def generator_from(
+    init_kwargs: Mapping[str, Any],
+    state_dict: Mapping[str, Tensor],
+    *,
+    rendering_kwargs: Mapping[str, Any] | None = None,
+    neural_rendering_resolution: int | None = None,
+    force_sigmoid: bool = True,
+) -> TriPlaneGenerator:
+    """A generator in evaluation mode, without gradients.
+
+    Args:
+        init_kwargs: constructor arguments.
+        state_dict: tensors under exactly the names of the generator, without ``dataset_label_std``.
+        rendering_kwargs: replaces the live settings, e.g. ``{**stored, **EVALUATION_RENDERING}``; None: those of the
+            constructor.
+        neural_rendering_resolution: pixels a side of a render; None: 64, as after construction.
+        force_sigmoid: features are plain sigmoids, as in the published evaluation.
+
+    Raises:
+        InputError: arguments are missing or unknown, or tensors are missing, too many, of another shape or not finite.
+    """
+    parameters = inspect.signature(GeneratorParts).parameters.values()
+    missing = [p.name for p in parameters if p.name not in init_kwargs and _is_required(p)]
+    if missing:
+        raise InputError(
+            f"Expected constructor arguments {', '.join(missing)}, found {', '.join(init_kwargs) or 'none'}."
+        )
+    generator = TriPlaneGenerator(**init_kwargs)
+    load_checked(generator, state_dict, "this generator")
+    if rendering_kwargs is not None:
+        generator.rendering_kwargs = dict(rendering_kwargs)
+    if neural_rendering_resolution is not None:
+        generator.neural_rendering_resolution = render_size(neural_rendering_resolution)
+    generator.set_force_sigmoid(force_sigmoid)
+    return generator.eval().requires_grad_(False)
+
+
+def _is_required(parameter: inspect.Parameter) -> bool:
+    return parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD

@@ -1,0 +1,114 @@
+"""What a generator is told: constructor arguments and the live ``rendering_kwargs``. Source: spec/generator.md §0.1."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from torch import nn
+
+from _exchange.errors import InputError
+from training.blocks import BlockOptions
+from training.engine.interface import Sampling
+from training.mapping import MappingNetwork
+from training.superresolution import SuperresolutionHybrid8XDC
+
+EVALUATION_RENDERING = {"depth_resolution": 96, "depth_resolution_importance": 96}
+"""What the published evaluation writes into the rendering settings of a checkpoint."""
+_SUPERRESOLUTIONS: dict[str, type[nn.Module]] = {"SuperresolutionHybrid8XDC": SuperresolutionHybrid8XDC}
+_IGNORED_OF_SUPERRESOLUTION = ("num_fp16_res", "conv_clamp", "channel_base", "channel_max")
+
+
+def refuse_unknown(what: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Nothing if all names are known.
+
+    Raises:
+        InputError: naming the first few that are not.
+    """
+    known = list(known)
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        found = ", ".join(repr(name)[:60] for name in unknown[:5])
+        raise InputError(f"Expected {what} with names out of {', '.join(known)}, found {found}.")
+
+
+def check_mapping_kwargs(given: Mapping[str, Any]) -> None:
+    """Refuse options that the mapping network does not have.
+
+    Raises:
+        InputError: an unknown option.
+    """
+    parameters = inspect.signature(MappingNetwork).parameters.values()
+    refuse_unknown("mapping_kwargs", given, [p.name for p in parameters if p.kind is p.KEYWORD_ONLY])
+
+
+def check_sr_kwargs(given: Mapping[str, Any]) -> None:
+    """Refuse options that the super-resolution does not have.
+
+    Raises:
+        InputError: an unknown option.
+    """
+    options = [name for name in BlockOptions.__dataclass_fields__ if name not in _IGNORED_OF_SUPERRESOLUTION]
+    refuse_unknown("sr_kwargs", given, [*_IGNORED_OF_SUPERRESOLUTION, *options])
+
+
+def rendering_setting(rendering_kwargs: Mapping[str, Any], key: str) -> Any:
+    """The value of a setting that must be there.
+
+    Raises:
+        InputError: it is not.
+    """
+    if key not in rendering_kwargs:
+        found = ", ".join(sorted(rendering_kwargs)) or "none"
+        raise InputError(f"Expected rendering_kwargs with {key}, found the keys {found}.")
+    return rendering_kwargs[key]
+
+
+def superresolution_class(dotted_name: object) -> type[nn.Module]:
+    """The super-resolution module of a dotted name, of which the last part counts.
+
+    Raises:
+        InputError: there is no such module here.
+    """
+    known = _SUPERRESOLUTIONS.get(str(dotted_name).rpartition(".")[2])
+    if known is None:
+        names = ", ".join(_SUPERRESOLUTIONS)
+        raise InputError(f"Expected a superresolution_module called {names}, found {dotted_name!r:.80}.")
+    return known
+
+
+def sampling_of(rendering_kwargs: Mapping[str, Any], depth_clamp: Literal["batch", "view"]) -> Sampling:
+    """How rays are sampled.
+
+    Raises:
+        InputError: a setting is missing, or has a value that nothing can be done with.
+    """
+    if rendering_setting(rendering_kwargs, "clamp_mode") != "softplus":
+        raise InputError(f"Expected clamp_mode 'softplus', found {rendering_kwargs['clamp_mode']!r:.80}.")
+    return Sampling(
+        ray_start=_depth(rendering_kwargs, "ray_start"),
+        ray_end=_depth(rendering_kwargs, "ray_end"),
+        depth_resolution=_count(rendering_kwargs, "depth_resolution", least=2),
+        depth_resolution_importance=_count(rendering_kwargs, "depth_resolution_importance", least=0),
+        disparity_space_sampling=bool(rendering_setting(rendering_kwargs, "disparity_space_sampling")),
+        white_back=bool(rendering_kwargs.get("white_back", False)),
+        density_noise=float(rendering_kwargs.get("density_noise") or 0),
+        depth_clamp=depth_clamp,
+    )
+
+
+def _depth(rendering_kwargs: Mapping[str, Any], key: str) -> float | Literal["auto"]:
+    value = rendering_setting(rendering_kwargs, key)
+    if value == "auto":
+        return "auto"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InputError(f"Expected {key} in metres or 'auto', found {value!r:.80}.")
+    return float(value)
+
+
+def _count(rendering_kwargs: Mapping[str, Any], key: str, least: int) -> int:
+    value = rendering_setting(rendering_kwargs, key)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"Expected {key} to be a whole number of at least {least}, found {value!r:.80}.")
+    return value
