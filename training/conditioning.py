@@ -88,6 +88,10 @@ class Conditions:
     front: Tensor | None
     chonk: Tensor | None
 
+    def of_sample(self, index: int) -> Conditions:
+        """Those of one sample, as a batch of one."""
+        return Conditions(*(None if x is None else x[index : index + 1] for x in (self.front, self.chonk)))
+
 
 def flipped_and_normalised(image: Tensor) -> Tensor:
     """(B, 3, H, W) in [0, 1] to [-1, 1], upside down."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor, nn
@@ -77,6 +78,13 @@ class SuperresolutionHybrid8XDC(nn.Module):
             )
             self.add_module(f"block{index}", block)
 
+    def blocks(self) -> Iterator[SynthesisBlock]:
+        """The two blocks, the smaller first."""
+        for index in range(2):
+            block = self.get_submodule(f"block{index}")
+            assert isinstance(block, SynthesisBlock)
+            yield block
+
     def resized(self, image: Tensor) -> Tensor:
         """(B, ·, r, r) at the size that the first block takes."""
         if image.shape[-1] == self.input_resolution:
@@ -116,6 +124,6 @@ class SuperresolutionHybrid8XDC(nn.Module):
         self.check_call(rgb, x, ws)
         styles = [ws[:, -1]] * 3
         x, rgb = self.resized(x), self.resized(rgb)
-        x, rgb = self.get_submodule("block0")(x, rgb, styles, noise.below("block0"))
-        _, rgb = self.get_submodule("block1")(x, rgb, styles, noise.below("block1"))
+        for index, block in enumerate(self.blocks()):
+            x, rgb = block(x, rgb, styles, noise.below(f"block{index}"))
         return rgb
