@@ -8,6 +8,7 @@ from torch_utils.checkpoint.errors import CheckpointError
 from torch_utils.checkpoint.read import read_checkpoint
 from torch_utils.checkpoint.record import Checkpoint, GeneratorWeights, ModuleRecord
 from torch_utils.checkpoint.safetensors_file import write_safetensors
+from torch_utils.checkpoint.summary import summary, summary_text
 
 __all__ = [
     "Checkpoint",
@@ -15,5 +16,7 @@ __all__ = [
     "GeneratorWeights",
     "ModuleRecord",
     "read_checkpoint",
+    "summary",
+    "summary_text",
     "write_safetensors",
 ]
