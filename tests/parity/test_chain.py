@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.parity.fixtures import measure_files
-from training.volume import color_volume, lattice_points, mesh_from_volume, volume_from_sigma
+from training.lattice import color_volume, lattice_points, volume_from_sigma
+from training.surface import mesh_from_volume
 
 
 @pytest.mark.parametrize("path", measure_files("chain*.npz"))

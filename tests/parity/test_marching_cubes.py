@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.parity.fixtures import measure_files
-from training.volume import crop_mask, cull_mask, density_from_sigma, lattice_points, mesh_from_volume
+from training.lattice import crop_mask, cull_mask, density_from_sigma, lattice_points
+from training.surface import mesh_from_volume
 
 MARCHING_CUBES = measure_files("marching_cubes*.npz")
 SIGMA_THAT_SATURATES = 16.72

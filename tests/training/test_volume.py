@@ -7,17 +7,17 @@ import pytest
 
 from _exchange.errors import InputError
 from _exchange.frames import head_world_from_original_mesh
-from training.volume import (
-    EMPTY,
+from training.clearing import EMPTY
+from training.lattice import (
     color_volume,
     crop_mask,
     cull_mask,
     density_from_sigma,
     lattice_points,
-    mesh_from_volume,
     view_directions,
     volume_from_sigma,
 )
+from training.surface import mesh_from_volume
 
 
 def test_true_lattice_is_a_grid_in_the_documented_order() -> None:

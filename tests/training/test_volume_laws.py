@@ -11,16 +11,16 @@ from scipy.special import log1p
 
 from _exchange.errors import InputError
 from _exchange.frames import head_world_from_original_mesh
-from training.volume import (
-    EMPTY,
+from training.clearing import EMPTY
+from training.lattice import (
     color_volume,
     crop_mask,
     density_from_sigma,
     lattice_points,
-    mesh_from_volume,
     view_directions,
     volume_from_sigma,
 )
+from training.surface import mesh_from_volume
 
 LAWS = settings(derandomize=True, deadline=None, max_examples=50)
 
