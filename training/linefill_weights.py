@@ -2,7 +2,7 @@
 
 Depths, widths, normalisation and the use of the hull are read from the tensors. That lines are blackened in the
 generator's input, and that its output replaces masked pixels only, no tensor tells: as in the published model, both
-are taken for granted. Source: spec/linefill.md §4, §7.
+are taken for granted, unless hyper-parameters say otherwise. Source: spec/linefill.md §4, §7.
 """
 
 from __future__ import annotations
@@ -14,8 +14,27 @@ import torch
 from torch import Tensor
 
 from _exchange.errors import InputError
-from training.linefill_networks import COLOURS, LineFiller, StackShape
+from torch_utils.checkpoint.errors import one_line
+from torch_utils.checkpoint.record import Checkpoint
+from training.linefill_networks import COLOURS, PATCH_SIDE, LineFiller, StackShape
 from training.state_dicts import load_checked, shape_of
+
+_UNSEEN_IN_TENSORS = {"gen_mask_input": True, "lerp_output": True, "patch_size": PATCH_SIDE}
+
+
+def linefill_from_checkpoint(checkpoint: Checkpoint) -> LineFiller:
+    """The line filler of a checkpoint file.
+
+    Raises:
+        InputError: its hyper-parameters ask for another procedure; or as `linefill_from_state_dict`.
+        CheckpointError: it has no main group of tensors.
+    """
+    settings = checkpoint.main.init_kwargs.get("model")
+    for name, expected in _UNSEEN_IN_TENSORS.items():
+        found = settings.get(name, expected) if isinstance(settings, Mapping) else expected
+        if found != expected:
+            raise InputError(f"Expected a line filler with {name} = {expected}, found {one_line(repr(found))}.")
+    return linefill_from_state_dict(checkpoint.main.state_dict)
 
 
 def linefill_from_state_dict(state_dict: Mapping[str, Tensor]) -> LineFiller:

@@ -1,6 +1,6 @@
 """State dicts checked against a module: what is missing, too much, of another shape or not finite, in one sentence.
 
-Kinds of tensors are not part of the check: a half-precision file fills a float32 module.
+Precision is not part of the check: a half-precision file fills a float32 module.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from _exchange.errors import InputError
+from torch_utils.checkpoint.errors import one_line
 
 _SHOWN = 5
 
@@ -30,9 +31,9 @@ def load_checked(module: nn.Module, state_dict: Mapping[str, Tensor], what: str)
     refuse_keys(f"all tensors of {what}", "none of the names", [name for name in expected if name not in state_dict])
     refuse_keys(f"only tensors of {what}", "also", [name for name in state_dict if name not in expected])
     wrong = [
-        f"{name} {shape_of(state_dict[name])} for {tuple(tensor.shape)}"
+        f"{name} {_described(state_dict[name])} for {_described(tensor)}"
         for name, tensor in expected.items()
-        if shape_of(state_dict[name]) != tuple(tensor.shape)
+        if _described(state_dict[name]) != _described(tensor)
     ]
     refuse_keys(f"the shapes of {what}", "", wrong)
     refuse_keys(
@@ -48,6 +49,13 @@ def shape_of(value: object) -> tuple[int, ...] | None:
     return tuple(value.shape) if isinstance(value, Tensor) else None
 
 
+def _described(value: object) -> str:
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    kind = "" if value.is_floating_point() else "complex " if value.is_complex() else "whole "
+    return f"{kind}{tuple(value.shape)}"
+
+
 def refuse_keys(expected: str, found: str, names: Sequence[str]) -> None:
     """Nothing if there are no names.
 
@@ -55,5 +63,6 @@ def refuse_keys(expected: str, found: str, names: Sequence[str]) -> None:
         InputError: with the first few of them.
     """
     if names:
+        shown = one_line(", ".join(map(str, names[:_SHOWN])))
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        raise InputError(f"Expected {expected}, found {found} {', '.join(names[:_SHOWN])}{more}.".replace("  ", " "))
+        raise InputError(f"Expected {expected}, found {found} {shown}{more}.".replace("  ", " "))

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from _exchange.errors import InputError
+from torch_utils.checkpoint.record import Checkpoint
 from training.feature_picture import SHORT_SIDE, feature_picture, resized_size
 from training.resnet50 import CHANNELS, ResNet50
-from training.state_dicts import load_checked, shape_of
+from training.state_dicts import load_checked, refuse_keys, shape_of
 
 CHONK_CHANNELS = 512
 """Channels of the map that is added to the generator's 8 × 8 activations."""
@@ -123,6 +124,26 @@ def tagger_from_state_dict(state_dict: Mapping[str, Tensor], pca: Pca) -> Tagger
     tagger = Tagger(resnet.to_empty(device="cpu"), pca)
     load_checked(tagger, state_dict, "a tagger")
     return tagger.eval()
+
+
+def pca_from_checkpoint(checkpoint: Checkpoint) -> Pca:
+    """The PCA of a checkpoint file, from its tensors `components_` and `mean_`.
+
+    Raises:
+        InputError: they are missing, or as `Pca`.
+        CheckpointError: the file has no main group of tensors.
+    """
+    tensors = checkpoint.main.state_dict
+    refuse_keys("a PCA", "none of the tensors", [name for name in ("components_", "mean_") if name not in tensors])
+    components, mean = tensors["components_"], tensors["mean_"]
+    if {components.dtype, mean.dtype} != {torch.float32}:
+        raise InputError(f"Expected a PCA in float32, found {components.dtype} and {mean.dtype}.")
+    return Pca(components.numpy(), mean.numpy())
+
+
+def tagger_from_checkpoints(weights: Checkpoint, pca: Checkpoint) -> Tagger:
+    """The feature extractor of two checkpoint files; errors as `tagger_from_state_dict` and `pca_from_checkpoint`."""
+    return tagger_from_state_dict(weights.main.state_dict, pca_from_checkpoint(pca))
 
 
 @torch.no_grad()
