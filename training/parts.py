@@ -240,9 +240,24 @@ class GeneratorParts(nn.Module):
         self, composite: Composite, ws: Tensor, draws: Draws | None = None, normalize_images: bool = False
     ) -> dict[str, Tensor]:
         """``image``, ``image_raw``, ``image_depth``, ``image_weights`` and ``image_xyz`` of what square renders see."""
+        return self.pictures_by(
+            lambda raw, features, noise: self.superresolution(raw, features, ws, noise),
+            composite,
+            draws,
+            normalize_images,
+        )
+
+    def pictures_by(
+        self,
+        enlarge: Callable[[Tensor, Tensor, Noise], Tensor],
+        composite: Composite,
+        draws: Draws | None = None,
+        normalize_images: bool = False,
+    ) -> dict[str, Tensor]:
+        """`pictures` with a super-resolution that knows its styles: (raw, features, noise) → (B, 3, n, n)."""
         features = as_image(composite.features)
         raw = features[:, : self.img_channels]
-        image = self.superresolution(raw, features, ws, self._superresolution_noise(draws))
+        image = enlarge(raw, features, self._superresolution_noise(draws))
         if self.rendering_kwargs.get("tanh_rgb_output"):
             image, raw = torch.tanh(image), torch.tanh(raw)
         return {

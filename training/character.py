@@ -1,0 +1,172 @@
+"""One character: styles, modulated weights and planes are made once, views and the mesh as often as wanted.
+
+Views agree with `TriPlaneGenerator.f`, volumes and meshes with `training.volume`. With constant noise one run of the
+backbone serves everything; with noise drawn for every render (the published evaluation) each view makes its own
+planes, from weights that were modulated once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from _exchange.camera import ORTHO, Camera
+from _exchange.errors import InputError
+from _exchange.mesh import Mesh
+from _exchange.protocol import Protocol
+from torch_utils.determinism import Draws
+from training.engine.interface import Clearing, Composite, Engine, Field, Rays
+from training.layers import Noise
+from training.memory import memory_explained
+from training.parts import PLANES, GeneratorParts
+from training.paste import PasteParams
+from training.prepared import prepare_superresolution, prepare_synthesis
+from training.rays import as_image, labels_of, orthographic_rays, perspective_rays_of_labels
+from training.request import read_request
+from training.volume import Export, mesh_of_field
+
+LATENT_SEED = 0
+"""Seed of the latent that the published evaluation gives to every character."""
+_LOWER = "the resolution of the mesh or neural_rendering_resolution"
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A picture of a character; n is the size of pictures, r that of renders.
+
+    Attributes:
+        image: (3, n, n) nominally in [0, 1], on white.
+        unpasted: the same before the front image was pasted into it; `image` itself where nothing is pasted.
+        opacity: (r, r) sum of the weights.
+        xyz: (3, r, r) metres, display frame, over a background of ones as spec/generator.md §5.7 leaves it.
+    """
+
+    image: Tensor
+    unpasted: Tensor
+    opacity: Tensor
+    xyz: Tensor
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How a character is drawn.
+
+    Attributes:
+        protocol: its fields `planes_noise`, `depth_clamp`, `lattice` and `mesh_cull` are read.
+        clearing: which densities are emptied.
+        paste: thresholds of pasting; None: nothing is pasted.
+    """
+
+    protocol: Protocol
+    clearing: Clearing
+    paste: PasteParams | None
+
+
+class Character:
+    """See the module.
+
+    Args:
+        generator: in evaluation mode.
+        cond: image conditions of one character, batch 1.
+        engine: evaluates the field.
+        drawing: how.
+
+    Raises:
+        InputError: the conditions do not fit, or styles depend on the camera where every view has planes of its own.
+    """
+
+    def __init__(self, generator: GeneratorParts, cond: Mapping[str, Tensor], engine: Engine, drawing: Drawing) -> None:
+        self.generator, self.engine, self.drawing = generator, engine, drawing
+        self._makes_planes_per_view = drawing.protocol.planes_noise == "per_render"
+        if self._makes_planes_per_view and not generator.rendering_kwargs.get("c_gen_conditioning_zero"):
+            raise InputError(
+                "Expected c_gen_conditioning_zero, styles that do not depend on the camera, found a model without it.",
+                next_step="Use the protocol corrected.",
+            )
+        front = {"elevations": [0.0], "azimuths": [0.0], "fovs": [ORTHO["front"].fov]}
+        with torch.inference_mode(), memory_explained(_LOWER):
+            request = read_request({"cond": cond, "seeds": [LATENT_SEED], **front}, generator.expected())
+            ws = generator.styles(request)
+            self._synthesis = prepare_synthesis(generator.backbone.synthesis, ws, cond)
+            self._superresolution = prepare_superresolution(generator.superresolution, ws)
+            self._device = request.device
+            self._front = None
+            if drawing.paste is not None:
+                self._front = generator.front_for_pasting(cond, 1, request.device)
+
+    @cached_property
+    def field(self) -> Field:
+        """The field of constant noise: that of the mesh, and of the views where they share it."""
+        return self._field_of(self.generator.noise("const"))
+
+    @torch.inference_mode()
+    def view(self, camera: Camera, draws: Draws) -> View:
+        """The picture from `camera`.
+
+        Raises:
+            SuiteError: out of memory.
+        """
+        with memory_explained(_LOWER):
+            rays = self._rays(camera)
+            sampling = self.generator.sampling(self.drawing.protocol.depth_clamp)
+            field = self._field_of_view(draws)
+            composite = self.engine.render(field, rays, sampling, self.drawing.clearing, draws)
+            images = self._pictures(composite, draws)
+            image = images["image"]
+            if self.drawing.paste is not None and self._front is not None:
+                image = self.generator.pasted(
+                    images,
+                    rays,
+                    self._front,
+                    self.drawing.paste,
+                    occlusion=lambda seen: self._opacity(seen, draws.next_render()),
+                    front_opacity=lambda: as_image(
+                        self._opacity(self._rays(_front_of(camera)), draws.next_render().next_render())
+                    ),
+                ).image
+            return View(image[0], images["image"][0], images["image_weights"][0, 0], images["image_xyz"][0])
+
+    def mesh(self, resolution: int) -> Mesh:
+        """The surface in `head_world`, metres, with vertex colours; see `training.volume.mesh_of_field`."""
+        clearing, protocol = self.drawing.clearing, self.drawing.protocol
+        options = {"triplane_crop": clearing.triplane_crop or None, "cull_clouds": clearing.cull_clouds or None}
+        return mesh_of_field(self.engine, self.field, Export.of(options, resolution, protocol))
+
+    # -- steps --------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def _field_of(self, noise: Noise) -> Field:
+        image = self._synthesis.planes(noise)
+        return self.generator.field(image.reshape(1, PLANES, -1, *image.shape[2:]))
+
+    def _field_of_view(self, draws: Draws) -> Field:
+        if self._makes_planes_per_view:
+            return self._field_of(self.generator.noise("random", draws))
+        return self.field
+
+    def _rays(self, camera: Camera) -> Rays:
+        size = self.generator.neural_rendering_resolution
+        if camera.is_orthographic:
+            return orthographic_rays([camera], size, self.generator.box_warp, self._device)
+        return perspective_rays_of_labels(labels_of([camera], self._device), size)
+
+    def _opacity(self, rays: Rays, draws: Draws) -> Tensor:
+        """(1, M, 1) opacity of a mask render, which draws what a whole one would."""
+        field = self._field_of_view(draws)
+        sampling = self.generator.sampling(self.drawing.protocol.depth_clamp)
+        opacity = self.engine.opacity(field, rays, sampling, self.drawing.clearing, draws)
+        self.generator.pass_over_pictures(draws, 1)
+        return opacity
+
+    def _pictures(self, composite: Composite, draws: Draws) -> dict[str, Tensor]:
+        return self.generator.pictures_by(self._superresolution.image, composite, draws)
+
+
+def _front_of(camera: Camera) -> Camera:
+    """The orthographic front view from the distance of `camera` (spec/generator.md Q22)."""
+    front = ORTHO["front"]
+    return Camera(front.elev, front.azim, camera.dist, front.fov)
