@@ -192,11 +192,8 @@ def is_published_kind(block: SynthesisBlock) -> bool:
 def _noises(block: SynthesisBlock, noise: Noise, batch: int) -> list[NDArray[np.float32]]:
     """(B, r, r) of each convolution; zeros where there is none."""
     shape = batch, block.resolution, block.resolution
-    given = block.noises(noise, batch)
-    return [
-        np.zeros(shape, np.float32) if n is None else n.detach().reshape(-1, *shape[1:]).expand(shape).numpy()
-        for n in given
-    ]
+    given = (torch.zeros(1, 1) if added is None else added.detach() for added in block.noises(noise, batch))
+    return [added.reshape(-1, *added.shape[-2:]).expand(shape).contiguous().numpy() for added in given]
 
 
 class PreparedSynthesis(ABC):
