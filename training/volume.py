@@ -29,6 +29,7 @@ from _exchange.errors import InputError
 from _exchange.frames import head_world_from_original_mesh
 from _exchange.mesh import Mesh
 from _exchange.protocol import Protocol
+from torch_utils.determinism import GeneratorDraws
 from training.capped_grid import CroppedLattice, capped_sigma
 from training.clearing import EMPTY, limit
 from training.engine.interface import Engine, Field
@@ -167,6 +168,8 @@ def extract_mesh(
 def field_of(G: GeneratorParts, inputs: Mapping[str, Any], noise_mode: NoiseMode = "const") -> Field:
     """The field of one character: styles as for the view from elevation 0, azimuth 0; planes without injections.
 
+    Random backbone noise is that of seed 0, as in every chunk of the published export.
+
     Raises:
         InputError: the inputs do not fit, or are of several characters.
     """
@@ -174,7 +177,8 @@ def field_of(G: GeneratorParts, inputs: Mapping[str, Any], noise_mode: NoiseMode
     front = {key: value for key, value in inputs.items() if key not in of_views}
     with torch.no_grad(), memory_explained("the resolution of the backbone"):
         request = read_request({**front, "elevations": [0.0], "azimuths": [0.0]}, G.expected())
-        return G.field(G.planes(G.styles(request), request.cond, G.noise(noise_mode)))
+        noise = G.noise(noise_mode, GeneratorDraws.seeded(0))
+        return G.field(G.planes(G.styles(request), request.cond, noise))
 
 
 # -- from a field -----------------------------------------------------------------------------------------------
