@@ -6,8 +6,6 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from torch import nn
-
 from _exchange.errors import InputError
 from training.blocks import BlockOptions
 from training.engine.interface import Sampling
@@ -16,7 +14,7 @@ from training.superresolution import SuperresolutionHybrid8XDC
 
 EVALUATION_RENDERING = {"depth_resolution": 96, "depth_resolution_importance": 96}
 """What the published evaluation writes into the rendering settings of a checkpoint."""
-_SUPERRESOLUTIONS: dict[str, type[nn.Module]] = {"SuperresolutionHybrid8XDC": SuperresolutionHybrid8XDC}
+_SUPERRESOLUTIONS: dict[str, type[SuperresolutionHybrid8XDC]] = {"SuperresolutionHybrid8XDC": SuperresolutionHybrid8XDC}
 _IGNORED_OF_SUPERRESOLUTION = ("num_fp16_res", "conv_clamp", "channel_base", "channel_max")
 
 
@@ -65,7 +63,7 @@ def rendering_setting(rendering_kwargs: Mapping[str, Any], key: str) -> Any:
     return rendering_kwargs[key]
 
 
-def superresolution_class(dotted_name: object) -> type[nn.Module]:
+def superresolution_class(dotted_name: object) -> type[SuperresolutionHybrid8XDC]:
     """The super-resolution module of a dotted name, of which the last part counts.
 
     Raises:
