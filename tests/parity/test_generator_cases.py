@@ -1,0 +1,105 @@
+"""Whole cases of `TriPlaneGenerator.f`. Source: parity/generator/README.md, Tolerance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.parity.generator_cases import (
+    ENGINES,
+    Case,
+    ComparedDraws,
+    assert_mostly,
+    at_stride,
+    case_parameters,
+    engine,
+    load_case,
+    scale_of,
+    strided,
+)
+from torch_utils.determinism import Draws, GeneratorDraws
+
+CASES = case_parameters()
+HARD = ("mask_weights", "mask_edges", "mask_dxyz")
+SOFT = ("mask_occ", "mask_frontweight", "mask")
+
+
+def _called(case: Case, draws: Draws, name: str = "plain") -> dict[str, Any]:
+    return case.generator.f(case.inputs(), draws=draws, engine=engine(name), **case.settings.get("f_args", {}))
+
+
+@pytest.fixture(params=ENGINES)
+def engine_name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.mark.parametrize("path", CASES)
+def test_whole_cases(path: Path, engine_name: str) -> None:
+    case = load_case(path)
+    results = _called(case, case.recorded(), engine_name)
+    for name in ("image_raw", "image_depth", "image_weights", "image_xyz"):
+        reference = case.tensor(f"out/{name}")
+        s = scale_of(reference)
+        assert_mostly(results[name], reference, 1e-3 * s, share=0.995, mean=1e-4 * s)
+    final = "image_prepaste" if "paste" in results else "image"
+    stored = list(strided(case.arrays, final))
+    assert stored, f"{path.stem} has no final image"
+    for key, stride in stored:
+        reference = case.tensor(key)
+        s = scale_of(reference)
+        assert_mostly(at_stride(results[final], stride), reference, 2e-3 * s, share=0.995, mean=2e-4 * s)
+    if "paste" in results:
+        _check_masks(case, results["paste"])
+        _check_pasted(case, results)
+
+
+def _check_masks(case: Case, paste: dict[str, Any]) -> None:
+    for name in HARD:
+        share = float((paste[name] != case.tensor(f"out/{name}")).double().mean())
+        assert share <= 0.01, f"{name}: {share:.3%} of the pixels differ"
+    for name in SOFT:
+        assert_mostly(paste[name], case.tensor(f"out/{name}"), 1e-2, share=0.99)
+    for key, stride in strided(case.arrays, "paste"):
+        assert_mostly(at_stride(paste["paste"], stride), case.tensor(key), 1e-2, share=0.99, mean=2e-3)
+    assert (paste["frontweight"] is None) == (not case.request().paste.front_weight_erosion)
+
+
+def _check_pasted(case: Case, results: dict[str, Any]) -> None:
+    """In two parts: pixels whose mask differs are only counted."""
+    for key, stride in strided(case.arrays, "image"):
+        reference = case.tensor(key)
+        s = scale_of(reference)
+        ours, theirs = (at_stride(mask, stride) for mask in (results["paste"]["mask"], case.tensor("out/mask")))
+        flipped = (ours - theirs).abs() > 1e-2
+        assert float(flipped.double().mean()) <= 0.01
+        elsewhere = ~flipped.expand_as(reference)
+        found = at_stride(results["image"], stride)[elsewhere]
+        assert_mostly(found, reference[elsewhere], 1e-2 * s, share=0.995)
+        assert_mostly(found, reference[elsewhere], 2e-3 * s, share=0.98)
+
+
+@pytest.mark.parametrize("path", CASES)
+def test_the_seed_reproduces_every_recorded_number(path: Path) -> None:
+    case = load_case(path)
+    seed = case.settings.get("manual_seed_before_f")
+    if seed is None:
+        pytest.skip(f"{path.stem} states no seed")
+    draws = ComparedDraws(GeneratorDraws.seeded(seed), case.recorded())
+    _called(case, draws)
+    assert draws.seen == {key[4:] for key in case.arrays if key.startswith("rng/")}
+
+
+@pytest.mark.parametrize("path", CASES)
+def test_the_global_stream_is_the_default_source(path: Path) -> None:
+    case = load_case(path)
+    seed = case.settings.get("manual_seed_before_f")
+    if seed is None:
+        pytest.skip(f"{path.stem} states no seed")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        by_default = case.generator.f(case.inputs(), **case.settings.get("f_args", {}))
+    recorded = _called(case, case.recorded())
+    assert torch.equal(by_default["image"], recorded["image"])
