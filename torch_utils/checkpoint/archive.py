@@ -95,7 +95,9 @@ def _entries(data: memoryview, directory: _Directory) -> Iterator[tuple[str, int
             raise ValueError("a zip directory that is damaged")
         name = _checked_name(bytes(data[names : names + name_length]))
         if flags & _ENCRYPTED or method != _STORED:
-            raise ValueError(f"the entry {name} compressed or encrypted; PyTorch stores its records as they are")
+            raise ValueError(
+                f"the entry {name} compressed or encrypted, as no tensors are, only TorchScript's programs"
+            )
         extra = bytes(data[names + name_length : names + name_length + extra_length])
         size, packed, header = _widened(extra, size, packed, header)
         if packed != size:

@@ -20,12 +20,14 @@ MAX_STORAGES = 20_000
 """Storages of one file; the published snapshot has about 450."""
 _HEADER_BYTES = 4096
 _HEADER_OPERATIONS = 200
+_MAGIC_WITHIN = 24
+"""Bytes of the first pickle: protocol, from 4 on a frame, the number, the end."""
 _MAGIC_PICKLE = b"\x8a\x0a" + MAGIC.to_bytes(10, "little") + b"."
 
 
 def is_legacy_file(head: bytes) -> bool:
     """Whether a file starts with the first pickle of a legacy stream, of protocol 2 or later."""
-    return head[:1] == b"\x80" and head[2:].startswith(_MAGIC_PICKLE)
+    return head[:1] == b"\x80" and _MAGIC_PICKLE in head[:_MAGIC_WITHIN]
 
 
 class StorageStreams:

@@ -44,7 +44,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
             raise CheckpointError("", "a regular file", "a folder or a device", file=path)
         if state.st_size > MAX_FILE_BYTES:
             raise CheckpointError("", f"at most {MAX_FILE_BYTES} bytes", f"{state.st_size} bytes", file=path)
-        with open(path, "rb") as stream:
+        with open(path, "rb", buffering=0) as stream:  # buffered, a whole read would hold the file twice
             head = stream.read(_HEAD_BYTES)
             if path.suffix == ".safetensors" or is_safetensors(head, state.st_size):
                 return read_safetensors(path)

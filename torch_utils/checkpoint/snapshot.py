@@ -142,7 +142,7 @@ def read_snapshot(data: memoryview) -> Checkpoint:
 
 def _module_record(name: str, module: Any, budget: Budget) -> ModuleRecord:
     if not isinstance(module, InertModule):
-        raise ValueError(f"{name} is a {type(module).__name__} and no module")
+        raise ValueError(f"{name} is of type {type(module).__name__} and no module")
     init_kwargs = module.state.get("_init_kwargs", {})
     if module.state.get("_init_args"):
         raise ValueError(f"{name} was constructed with arguments that have no name")
