@@ -15,10 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from _exchange import atomic
-from _exchange.mesh import Mesh
+from _exchange.mesh import Mesh, Texture
+from _exchange.pictures import png_bytes
 
 _COMPONENT_TYPES = {"int8": 5120, "uint8": 5121, "int16": 5122, "uint16": 5123, "uint32": 5125, "float32": 5126}
 _ELEMENT_TYPES: dict[tuple[int, ...], str] = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
+_WRAPS = {"repeat": 10497, "clamp": 33071, "mirror": 33648}
+_FILTERS = {"nearest": 9728, "linear": 9729, "trilinear": 9987}
+_UNLIT = "KHR_materials_unlit"
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 GENERATOR = "anime3d"
 
@@ -110,16 +114,44 @@ def srgb_from_linear(linear: NDArray) -> NDArray[np.float64]:
 def mesh_glb(mesh: Mesh) -> bytes:
     """A `head_world` mesh as GLB: one unlit node; float32 positions; colours as linear 16-bit `COLOR_0`."""
     builder = GlbBuilder()
-    unlit = "KHR_materials_unlit"
-    builder.gltf["extensionsUsed"] = [unlit]
-    builder.append("materials", {"doubleSided": True, "extensions": {unlit: {}}, "pbrMetallicRoughness": {}})
-    attributes = {"POSITION": builder.accessor(mesh.verts.astype(np.float32), target=ARRAY_BUFFER)}
+    attributes = {}
     if mesh.colors is not None:
         linear = np.concatenate([linear_from_srgb(mesh.colors[:, :3] / 255), mesh.colors[:, 3:] / 255], axis=1)
-        linear16 = np.rint(linear * 65535).astype(np.uint16)
-        attributes["COLOR_0"] = builder.accessor(linear16, target=ARRAY_BUFFER, normalized=True)
+        attributes["COLOR_0"] = np.rint(linear * 65535).astype(np.uint16)
+    return _one_mesh(builder, mesh, attributes, {})
+
+
+def textured_mesh_glb(mesh: Mesh, uv: NDArray[np.float32], normals: NDArray[np.float32], texture: Texture) -> bytes:
+    """A `head_world` mesh with an sRGB texture as GLB: one unlit node; the texture as PNG.
+
+    Args:
+        mesh: its vertex colours are not written.
+        uv: (V, 2) float32 texture coordinates, v downwards.
+        normals: (V, 3) float32 unit vectors.
+        texture: base colour.
+    """
+    builder = GlbBuilder()
+    image = builder.image(png_bytes(texture.pixels), "image/png")
+    sampler = {
+        "magFilter": _FILTERS[texture.magnify],
+        "minFilter": _FILTERS[texture.minify],
+        "wrapS": _WRAPS[texture.wrap_u],
+        "wrapT": _WRAPS[texture.wrap_v],
+    }
+    number = builder.append("textures", {"source": image, "sampler": builder.append("samplers", sampler)})
+    look = {"baseColorTexture": {"index": number}, "metallicFactor": 0}
+    return _one_mesh(builder, mesh, {"NORMAL": normals, "TEXCOORD_0": uv}, look)
+
+
+def _one_mesh(builder: GlbBuilder, mesh: Mesh, attributes: dict[str, NDArray], look: dict[str, Any]) -> bytes:
+    """The file of one unlit node; attributes of whole numbers are shares of their largest."""
+    builder.gltf["extensionsUsed"] = [_UNLIT]
+    builder.append("materials", {"doubleSided": True, "extensions": {_UNLIT: {}}, "pbrMetallicRoughness": look})
+    accessors = {"POSITION": builder.accessor(mesh.verts.astype(np.float32), target=ARRAY_BUFFER)}
+    for name, array in attributes.items():
+        accessors[name] = builder.accessor(array, target=ARRAY_BUFFER, normalized=array.dtype.kind == "u")
     indices = builder.accessor(mesh.faces.astype(np.uint32).ravel(), target=ELEMENT_ARRAY_BUFFER)
-    builder.append("meshes", {"primitives": [{"attributes": attributes, "indices": indices, "material": 0}]})
+    builder.append("meshes", {"primitives": [{"attributes": accessors, "indices": indices, "material": 0}]})
     builder.append("nodes", {"mesh": 0})
     builder.append("scenes", {"nodes": [0]})
     builder.gltf["scene"] = 0
