@@ -89,6 +89,14 @@ _OWN = (
         published=(),
         loader="_methods.mean_head:MeanHead",
     ),
+    MethodEntry(
+        name="panic3d",
+        task="portrait → radiance field: a generator conditioned on the line-filled portrait and its features",
+        licence=_LICENCE,
+        paper="PAniC-3D: Stylized Single-view 3D Reconstruction from Portraits of Anime Characters, CVPR 2023",
+        published=(),
+        loader="_methods.panic3d:Panic3d",
+    ),
 )
 
 

@@ -21,6 +21,7 @@ from _exchange.protocol import Protocol
 from torch_utils.determinism import Draws
 from training.engine.interface import Clearing, Composite, Engine, Field, Rays
 from training.layers import Noise
+from training.march import turned
 from training.memory import memory_explained
 from training.parts import PLANES, GeneratorParts
 from training.paste import PasteParams
@@ -42,13 +43,13 @@ class View:
         image: (3, n, n) nominally in [0, 1], on white.
         unpasted: the same before the front image was pasted into it; `image` itself where nothing is pasted.
         opacity: (r, r) sum of the weights.
-        xyz: (3, r, r) metres, display frame, over a background of ones as spec/generator.md §5.7 leaves it.
+        weighted_position: (3, r, r) metres, `head_world`: mean position times opacity, without background.
     """
 
     image: Tensor
     unpasted: Tensor
     opacity: Tensor
-    xyz: Tensor
+    weighted_position: Tensor
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,11 @@ class Character:
                         self._opacity(self._rays(_front_of(camera)), draws.next_render().next_render())
                     ),
                 ).image
-            return View(image[0], images["image"][0], images["image_weights"][0, 0], images["image_xyz"][0])
+            opacity = images["image_weights"][0]
+            position = turned(images["image_xyz"][0].permute(1, 2, 0)).permute(2, 0, 1)
+            if sampling.white_back:  # adds the background to positions too
+                position = position - (1 - opacity)
+            return View(image[0], images["image"][0], opacity[0], position)
 
     def mesh(self, resolution: int) -> Mesh:
         """The surface in `head_world`, metres, with vertex colours; see `training.volume.mesh_of_field`."""

@@ -9,6 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from _exchange.errors import InputError
+from torch_utils.checkpoint.record import GENERATOR, Checkpoint, ModuleRecord
+from torch_utils.checkpoint.tensors import TensorSource
 from training.parts import GeneratorParts
 from training.request import render_size
 from training.state_dicts import load_checked
@@ -28,7 +30,7 @@ def generator_from(
     Args:
         init_kwargs: constructor arguments.
         state_dict: tensors under exactly the names of the generator, without ``dataset_label_std``.
-        rendering_kwargs: replaces the live settings, e.g. ``{**stored, **EVALUATION_RENDERING}``; None: those of the
+        rendering_kwargs: replaces the live settings, e.g. ``{**stored, **EVALUATION_DEPTHS}``; None: those of the
             constructor.
         neural_rendering_resolution: pixels a side of a render; None: 64, as after construction.
         force_sigmoid: features are plain sigmoids, as in the published evaluation.
@@ -50,6 +52,26 @@ def generator_from(
         generator.neural_rendering_resolution = render_size(neural_rendering_resolution)
     generator.set_force_sigmoid(force_sigmoid)
     return generator.eval().requires_grad_(False)
+
+
+def checkpoint_of(
+    generator: GeneratorParts, init_kwargs: Mapping[str, Any], attributes: Mapping[str, Any] | None = None
+) -> Checkpoint:
+    """The checkpoint of a generator made with `init_kwargs`, as `torch_utils.checkpoint.write_safetensors` takes it.
+
+    Args:
+        generator: its tensors, live settings and render size are kept.
+        init_kwargs: what it was constructed with.
+        attributes: further JSON values to keep beside them.
+    """
+    kept = {
+        "neural_rendering_resolution": generator.neural_rendering_resolution,
+        "rendering_kwargs": dict(generator.rendering_kwargs),
+        **(attributes or {}),
+    }
+    sources = {name: TensorSource.of(tensor) for name, tensor in generator.state_dict().items()}
+    record = ModuleRecord(GENERATOR, sources, type(generator).__name__, dict(init_kwargs), kept)
+    return Checkpoint("safetensors", {GENERATOR: record})
 
 
 def _is_required(parameter: inspect.Parameter) -> bool:

@@ -12,8 +12,6 @@ from training.engine.interface import Sampling
 from training.mapping import MappingNetwork
 from training.superresolution import SuperresolutionHybrid8XDC
 
-EVALUATION_RENDERING = {"depth_resolution": 96, "depth_resolution_importance": 96}
-"""What the published evaluation writes into the rendering settings of a checkpoint."""
 _SUPERRESOLUTIONS: dict[str, type[SuperresolutionHybrid8XDC]] = {"SuperresolutionHybrid8XDC": SuperresolutionHybrid8XDC}
 _IGNORED_OF_SUPERRESOLUTION = ("num_fp16_res", "conv_clamp", "channel_base", "channel_max")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from _exchange.pickle_machine import MAX_GROWTH, SMALL_CHANGE
 
-MAX_NODES = 200_000
+MAX_NODES = 1_000_000
 MAX_DEPTH = 40
 _LONGEST_INTEGER = 1024
 _NOT_PLAIN = object()
@@ -36,9 +36,13 @@ class Budget:
             raise ValueError(f"tensors of more than {MAX_GROWTH} times the bytes of the file")
 
     def take_node(self, text: str = "") -> None:
-        """Raise `ValueError` once there are too many names and values, or too much text."""
-        self.nodes -= 1
+        """`take_nodes` of one name or value with this text."""
         self.text_room -= len(text)
+        self.take_nodes(1)
+
+    def take_nodes(self, count: int) -> None:
+        """Raise `ValueError` once there are too many names and values, or too much text."""
+        self.nodes -= count
         if self.nodes < 0 or self.text_room < 0:
             raise ValueError(f"more than {MAX_NODES} names and values, or more text than the file can hold")
 
@@ -75,7 +79,10 @@ def _plain(value: Any, budget: Budget, depth: int) -> Any:
         return value
     if isinstance(value, int):
         return value if value.bit_length() <= _LONGEST_INTEGER else _NOT_PLAIN
-    if isinstance(value, dict) and all(isinstance(name, (str, int)) for name in value):
+    if isinstance(value, dict):
+        budget.take_nodes(len(value))
+        if not all(isinstance(name, (str, int)) for name in value):
+            return _NOT_PLAIN
         pairs = {_key(name, budget): _plain(entry, budget, depth + 1) for name, entry in value.items()}
         return _NOT_PLAIN if any(entry is _NOT_PLAIN for entry in pairs.values()) else pairs
     if isinstance(value, (list, tuple)):
@@ -86,5 +93,5 @@ def _plain(value: Any, budget: Budget, depth: int) -> Any:
 
 def _key(name: Any, budget: Budget) -> str:
     text = str(name)
-    budget.take_node(text)
+    budget.text_room -= len(text)
     return text

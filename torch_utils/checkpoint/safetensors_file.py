@@ -13,7 +13,6 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
 
 from _exchange import atomic
 from torch_utils.checkpoint.errors import CheckpointError
@@ -60,15 +59,15 @@ def read_safetensors(path: Path) -> Checkpoint:
             config = _config((stream.metadata() or {}).get(CONFIG_KEY), path)
             # A copy: what the library gives lies in the mapped file, which may change.
             tensors = {name: stream.get_tensor(name).clone() for name in stream.offset_keys()}
-    except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError, OverflowError) as error:
+    except (SafetensorError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, OverflowError) as error:
         raise CheckpointError("", "a safetensors file", str(error)) from error
     order = config.get("order")
-    if isinstance(order, list) and sorted(map(str, order)) == sorted(tensors):
+    if isinstance(order, list) and all(isinstance(name, str) for name in order) and sorted(order) == sorted(tensors):
         tensors = {name: tensors[name] for name in order}
     name = config.get("module", "state_dict")
     record = ModuleRecord(
         name if isinstance(name, str) else "state_dict",
-        {key: _source(tensor) for key, tensor in tensors.items()},
+        {key: TensorSource.of(tensor) for key, tensor in tensors.items()},
         str(config.get("class_name", "")),
         _mapping(config, "init_kwargs"),
         _mapping(config, "attributes"),
@@ -97,7 +96,3 @@ def _mapping(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise CheckpointError(name, "an object", type(value).__name__)
     return value
-
-
-def _source(tensor: Tensor) -> TensorSource:
-    return TensorSource(tensor.dtype, tuple(tensor.shape), tensor.clone)

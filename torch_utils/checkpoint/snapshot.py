@@ -20,19 +20,20 @@ from _exchange.pickle_machine import (
     Record,
     load_next,
 )
-from _exchange.restricted_pickle import NUMPY_ENTRIES
+from _exchange.restricted_pickle import NUMPY_ENTRIES, shown
 from torch_utils.checkpoint.legacy import StorageStreams
 from torch_utils.checkpoint.plain import Budget, plain, plain_entries
 from torch_utils.checkpoint.record import Checkpoint, ModuleRecord
 from torch_utils.checkpoint.stream import Cursor
-from torch_utils.checkpoint.tensors import TENSOR_ENTRIES, StoredTensor, TensorSource
+from torch_utils.checkpoint.tensors import LONGEST_NAME, TENSOR_ENTRIES, StoredTensor, TensorSource, is_tensor_name
 
-MAX_OPERATIONS = 2_000_000
+MAX_OPERATIONS = 1_000_000
+"""Opcodes of one pickle; the published snapshot has some tens of thousands."""
 MODULE_NAMES = ("G", "D", "G_ema", "augment_pipe")
 _PERSISTENCE_VERSION = 6
 _MAX_MODULE_DEPTH = 30
-_LONGEST_NAME = 500
 _LARGEST_SET = 100
+_BYTES_PER_ATTRIBUTE = 8
 _ORDINARY_CLASSES = (
     "torch.nn.modules.container.Sequential",
     "torch.nn.modules.activation.Softplus",
@@ -58,6 +59,7 @@ class InertModule(Record):
         if self.state or not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
             raise ValueError(f"a {self.class_name} whose state is no dictionary of attributes, or comes twice")
         self.state = state
+        self.nbytes = _BYTES_PER_ATTRIBUTE * len(state)
 
     def result(self) -> InertModule:
         """Itself: its attributes are read when the module is."""
@@ -70,7 +72,9 @@ def _persistent_object(*arguments: Any) -> InertModule:
         raise ValueError("a persistent object without its one dictionary")
     meta = arguments[0]
     if meta.get("type") != "class" or meta.get("version") != _PERSISTENCE_VERSION:
-        raise ValueError(f"a persistent object of type {meta.get('type')!r}, version {meta.get('version')!r}")
+        raise ValueError(
+            f"a persistent object of type {shown(meta.get('type'))}, or not of version {_PERSISTENCE_VERSION}"
+        )
     if not isinstance(meta.get("class_name"), str) or not isinstance(meta.get("module_src"), str):
         raise ValueError("a persistent object without the name and source of its class")
     record = InertModule(meta["class_name"])
@@ -96,7 +100,7 @@ def _set_of(*arguments: Any) -> set:
 def numeric_dtype(code: Any, *flags: Any) -> Any:
     """`numpy.dtype` of plain numbers only."""
     if not isinstance(code, str) or code.lstrip("<>=|")[:1] not in ("?", "b", "i", "u", "f"):
-        raise ValueError(f"the array type {code!r:.80}; allowed are plain numbers")
+        raise ValueError(f"the array type {shown(code)}; allowed are plain numbers")
     return NUMPY_ENTRIES["numpy.dtype"](code, *flags)
 
 
@@ -189,7 +193,7 @@ class _StateDict:
             raise ValueError(f"{prefix}{group} are no dictionary")
         for name, value in entries.items():
             self.budget.take_node()
-            if not isinstance(name, str) or not name.isprintable() or len(prefix) + len(name) > _LONGEST_NAME:
+            if not is_tensor_name(name, LONGEST_NAME - len(prefix)):
                 raise ValueError(f"a name inside {prefix or 'a module'} that is no short text")
             if value is not None:
                 yield prefix + name, value

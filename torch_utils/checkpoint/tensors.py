@@ -18,6 +18,9 @@ from torch import Tensor
 from _exchange.pickle_machine import AttributedMapping, Builder, Record, builder_of
 
 MAX_AXES = 32
+LONGEST_NAME = 500
+_LONGEST_KEY = 100
+_MOST_BYTES = 1 << 62
 _LONGEST_SIDE = 1 << 40
 _LAYOUTS = {1: "<i1", 2: "<i2", 4: "<i4", 8: "<i8"}
 """NumPy layout by bytes per element; NumPy has no bfloat16, so elements travel as whole numbers."""
@@ -36,6 +39,11 @@ class TensorSource:
     dtype: torch.dtype
     shape: tuple[int, ...]
     load: Callable[[], Tensor]
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> TensorSource:
+        """The source of a tensor in memory."""
+        return cls(tensor.dtype, tuple(tensor.shape), lambda: tensor.detach().cpu().clone())
 
     @property
     def count(self) -> int:
@@ -109,7 +117,7 @@ def described_storage(identity: Any) -> tuple[Storage, str]:
     if not isinstance(identity, tuple) or len(identity) not in (5, 6) or identity[0] != "storage":
         raise ValueError("a persistent id that is no storage")
     kind, key, count = builder_of(identity[1]), identity[2], identity[4]
-    if not isinstance(kind, StorageType) or not isinstance(key, str) or not is_count(count):
+    if not isinstance(kind, StorageType) or not is_tensor_name(key, _LONGEST_KEY) or not is_count(count):
         raise ValueError("a storage without a class, key and number of elements")
     if any(part is not None for part in identity[5:]):
         raise ValueError("a storage that is a view of another one")
@@ -132,6 +140,8 @@ class StoredTensor(Record):
         last = offset + sum((side - 1) * step for side, step in zip(size, stride))
         if _product(size) and last >= storage.count:
             raise ValueError(f"a tensor that reaches element {last} of a storage of {storage.count}")
+        if _product(tuple(max(1, side) for side in size)) * storage.dtype.itemsize >= _MOST_BYTES:
+            raise ValueError("a tensor whose sides no address can count")
         self.storage, self.offset, self.shape, self.strides = storage, offset, size, stride
 
     def result(self) -> StoredTensor:
@@ -179,6 +189,11 @@ TENSOR_ENTRIES: dict[str, Builder] = {
     "torch._utils._rebuild_tensor_v2": StoredTensor,
     "torch._utils._rebuild_parameter": parameter,
 }
+
+
+def is_tensor_name(value: Any, longest: int = LONGEST_NAME) -> bool:
+    """Whether the value is short text that can be shown."""
+    return isinstance(value, str) and len(value) <= longest and value.isprintable()
 
 
 def is_count(value: Any) -> bool:

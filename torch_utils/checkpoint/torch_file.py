@@ -17,7 +17,14 @@ from torch_utils.checkpoint.plain import Budget, plain_entries
 from torch_utils.checkpoint.record import Checkpoint, ModuleRecord
 from torch_utils.checkpoint.snapshot import MAX_OPERATIONS, numeric_dtype
 from torch_utils.checkpoint.stream import Cursor
-from torch_utils.checkpoint.tensors import STORAGE_TYPES, TENSOR_ENTRIES, Storage, StoredTensor, described_storage
+from torch_utils.checkpoint.tensors import (
+    STORAGE_TYPES,
+    TENSOR_ENTRIES,
+    Storage,
+    StoredTensor,
+    described_storage,
+    is_tensor_name,
+)
 
 STATE_DICT = "state_dict"
 _HYPER_PARAMETERS = "hyper_parameters"
@@ -94,8 +101,8 @@ def _checkpoint(value: Any, budget: Budget) -> Checkpoint:
     """Every mapping of names to tensors, the file's own or one level below, is a module."""
     if not isinstance(value, dict):
         raise ValueError(f"a {type(value).__name__} and no mapping of names to tensors")
-    groups = {STATE_DICT: value} if _is_state_dict(value) else {}
-    groups |= {name: entry for name, entry in value.items() if isinstance(name, str) and _is_state_dict(entry)}
+    groups = {STATE_DICT: value} if _is_state_dict(value, budget) else {}
+    groups |= {name: entry for name, entry in value.items() if is_tensor_name(name) and _is_state_dict(entry, budget)}
     if not groups:
         raise ValueError("no mapping of names to tensors")
     others = {name: entry for name, entry in value.items() if name not in groups and name != _HYPER_PARAMETERS}
@@ -105,19 +112,14 @@ def _checkpoint(value: Any, budget: Budget) -> Checkpoint:
     modules = {}
     for name, group in groups.items():
         sources = {key: tensor.source() for key, tensor in group.items()}
-        for key, source in sources.items():
-            budget.take_node(key)
+        for source in sources.values():
             budget.take_bytes(source.nbytes)
         modules[name] = ModuleRecord(name, sources, init_kwargs=init_kwargs, attributes=attributes)
     return Checkpoint("torch", modules)
 
 
-def _is_state_dict(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and bool(value)
-        and all(
-            isinstance(name, str) and name.isprintable() and isinstance(tensor, StoredTensor)
-            for name, tensor in value.items()
-        )
-    )
+def _is_state_dict(value: Any, budget: Budget) -> bool:
+    if not isinstance(value, dict) or not value:
+        return False
+    budget.take_nodes(len(value))
+    return all(is_tensor_name(name) and isinstance(tensor, StoredTensor) for name, tensor in value.items())

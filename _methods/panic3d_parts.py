@@ -1,0 +1,133 @@
+"""What the method `panic3d` consists of, found and read: generator, line filler, feature extractor.
+
+Unless they are named, files are looked for below `WEIGHTS` under the names that they were published with, in any
+folder, either as published or converted to safetensors (spec/generator.md §9, spec/linefill.md §7, spec/features.md).
+A checkpoint written by us says with `NOTE` what must stand beside its results, and with `TRAINED_WITHOUT` which parts
+it never saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from _exchange.digest import sha256_of_file
+from _exchange.errors import InputError, MissingComponent
+from torch_utils.checkpoint import Checkpoint, read_checkpoint
+from training.configurations import EVALUATION_DEPTHS
+from training.linefill_networks import LineFiller
+from training.linefill_weights import linefill_from_checkpoint
+from training.loading import generator_from
+from training.tagger import Tagger, tagger_from_checkpoints
+from training.triplane import TriPlaneGenerator
+
+WEIGHTS = Path("_data/weights/panic3d")
+"""Where published weights are looked for, relative to the working folder."""
+PUBLISHED_NAMES: Mapping[str, str] = {
+    "checkpoint": "network-snapshot-000200",
+    "line_filler": "epoch=0199",
+    "feature_extractor": "epoch=0022-val_f2=0.4461-val_loss=0.0766",
+    "feature_pca": "pca",
+}
+"""File names without suffix, by option."""
+_SUFFIXES = (".safetensors", ".pkl", ".ckpt")
+NONE = "none"
+"""Value of the option `line_filler` that leaves the lines of drawings."""
+NOTE, TRAINED_WITHOUT = "note", "trained_without"
+"""Attributes of a checkpoint: a sentence, and a list of options out of `PUBLISHED_NAMES`."""
+_IN_WORDS = {
+    "checkpoint": "a checkpoint of the generator",
+    "line_filler": "the line filler",
+    "feature_extractor": "the feature extractor, which this model needs",
+    "feature_pca": "the principal components of the feature extractor, which this model needs",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The networks, in evaluation mode on one device.
+
+    Attributes:
+        generator: with the sampling depths of the published evaluation.
+        line_filler: None where drawings keep their lines.
+        tagger: None where the generator takes no features.
+        files: by option, what was read.
+        note: what must stand beside everything made with them; empty for nothing.
+    """
+
+    generator: TriPlaneGenerator
+    line_filler: LineFiller | None
+    tagger: Tagger | None
+    files: Mapping[str, Path]
+    note: str
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the files by option."""
+        return {option: sha256_of_file(path) for option, path in self.files.items()}
+
+
+def find_file(option: str, given: str) -> Path:
+    """The file of an option: the one given, or the published one below `WEIGHTS`.
+
+    Raises:
+        InputError: the file given is no file.
+        MissingComponent: none was given, and none is there.
+    """
+    if given:
+        path = Path(given)
+        if not path.is_file():
+            raise InputError(f"Expected {_IN_WORDS[option]} in {path}, found no file.")
+        return path
+    name = PUBLISHED_NAMES[option]
+    found = sorted(path for suffix in _SUFFIXES for path in WEIGHTS.rglob(f"{name}{suffix}"))
+    if not found:
+        advice = f"Give --{option.replace('_', '-')} FILE, or put {name}{{{','.join(_SUFFIXES)}}} below {WEIGHTS}"
+        advice += "; --line-filler none leaves the lines of drawings." if option == "line_filler" else "."
+        raise MissingComponent(f"Expected {_IN_WORDS[option]}, found none.", next_step=advice)
+    return found[0]
+
+
+def read_parts(options: Mapping[str, object], device: torch.device) -> Parts:
+    """Find and read all parts that the model needs.
+
+    Args:
+        options: those of `PUBLISHED_NAMES`, as texts; absent or empty ones are looked for.
+        device: where the networks go.
+
+    Raises:
+        InputError: a file is not what it should be.
+        MissingComponent: a needed part is not there; the sentence names it and what to do.
+    """
+    given = {option: str(options.get(option, "")) for option in PUBLISHED_NAMES}
+    files = {"checkpoint": find_file("checkpoint", given["checkpoint"])}
+    checkpoint = read_checkpoint(files["checkpoint"])
+    weights, attributes = checkpoint.generator, checkpoint.main.attributes
+    generator = generator_from(
+        weights.init_kwargs,
+        weights.state_dict,
+        rendering_kwargs={**weights.rendering_kwargs, **EVALUATION_DEPTHS},
+        neural_rendering_resolution=weights.neural_rendering_resolution,
+    )
+    line_filler = tagger = None
+    if _wants_line_filler(given["line_filler"], attributes.get(TRAINED_WITHOUT)):
+        files["line_filler"] = find_file("line_filler", given["line_filler"])
+        line_filler = linefill_from_checkpoint(read_checkpoint(files["line_filler"])).to(device)
+    if generator.backbone.synthesis.cond_mode.reschonk_add:
+        for option in ("feature_extractor", "feature_pca"):
+            files[option] = find_file(option, given[option])
+        tagger = tagger_from_checkpoints(*_read_all(files["feature_extractor"], files["feature_pca"])).to(device)
+    return Parts(generator.to(device), line_filler, tagger, files, str(attributes.get(NOTE, "")))
+
+
+def _wants_line_filler(given: str, trained_without: object) -> bool:
+    """A line filler that is named is used; one that the model never saw is not looked for."""
+    if given:
+        return given != NONE
+    return not (isinstance(trained_without, list) and "line_filler" in trained_without)
+
+
+def _read_all(*paths: Path) -> list[Checkpoint]:
+    return [read_checkpoint(path) for path in paths]
