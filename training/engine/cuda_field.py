@@ -37,10 +37,25 @@ def _sigmoid(x: tl.tensor) -> tl.tensor:
 
 
 @triton.jit
-def _texel(coordinate: tl.tensor, size: tl.tensor) -> tl.tensor:
-    """Index of a coordinate whose [-1, 1] spans `size` texels; kept near the plane, so that it fits an integer."""
-    index = ((coordinate + 1.0) * size - 1.0) / 2.0
-    return tl.minimum(tl.maximum(index, -2.0), size + 1.0)
+def _neighbours(coordinate: tl.tensor, size: tl.tensor, stride: tl.tensor) -> tl.tensor:
+    """The two texels beside a coordinate whose [-1, 1] spans `size` texels: index · stride of both, weights of both.
+
+    Texels outside get weight 0 and the index of one inside, so that it can be read.
+    """
+    # Far coordinates are drawn near, so that they fit an integer.
+    at = tl.minimum(tl.maximum(((coordinate + 1.0) * size - 1.0) / 2.0, -2.0), size + 1.0)
+    floor = tl.floor(at)
+    share = at - floor
+    low = floor.to(tl.int32)
+    low_weight = tl.where((low >= 0) & (low < size), 1.0 - share, 0.0)
+    high_weight = tl.where((low >= -1) & (low < size - 1), share, 0.0)
+    last = size - 1
+    return (
+        tl.minimum(tl.maximum(low, 0), last) * stride,
+        tl.minimum(tl.maximum(low + 1, 0), last) * stride,
+        low_weight,
+        high_weight,
+    )
 
 
 @triton.jit
@@ -55,28 +70,21 @@ def _one_plane(
     C: tl.constexpr,
 ) -> tl.tensor:
     """(samples, C) trilinear sample of one plane, bilinear with D = 1; texels outside count as zero."""
-    channel = tl.arange(0, C)
-    x, y = _texel(column, resolution), _texel(row, resolution)
-    x_low, y_low = tl.floor(x), tl.floor(y)
-    x_share, y_share = x - x_low, y - y_low
-    x_index, y_index = x_low.to(tl.int32), y_low.to(tl.int32)
-    z = _texel(depth_axis, D)
-    z_low = tl.floor(z)
-    z_share = z - z_low
-    z_index = z_low.to(tl.int32)
+    x_low, x_high, x_low_weight, x_high_weight = _neighbours(column, resolution, C)
+    y_low, y_high, y_low_weight, y_high_weight = _neighbours(row, resolution, resolution * C)
+    z_low, z_high, z_low_weight, z_high_weight = _neighbours(depth_axis, D, resolution * resolution * C)
+    texels = plane + tl.arange(0, C)[None, :]
+    wanted = wanted[:, None]
     found = tl.zeros((column.shape[0], C), dtype=tl.float32)
-    for corner in tl.static_range(4 if D == 1 else 8):
-        i, j = x_index + corner % 2, y_index + corner // 2 % 2
-        share = (x_share if corner % 2 else 1.0 - x_share) * (y_share if corner // 2 % 2 else 1.0 - y_share)
-        inside = wanted & (i >= 0) & (i < resolution) & (j >= 0) & (j < resolution)
-        offset = j * resolution + i
+    for line in tl.static_range(2 if D == 1 else 4):
+        offset = y_high if line % 2 else y_low
+        weight = y_high_weight if line % 2 else y_low_weight
         if D > 1:
-            k = z_index + corner // 4
-            share = share * (z_share if corner // 4 else 1.0 - z_share)
-            inside = inside & (k >= 0) & (k < D)
-            offset += k * resolution * resolution
-        texel = tl.load(plane + offset[:, None] * C + channel[None, :], mask=inside[:, None], other=0.0)
-        found += share[:, None] * texel
+            offset += z_high if line // 2 else z_low
+            weight *= z_high_weight if line // 2 else z_low_weight
+        low = tl.load(texels + (offset + x_low)[:, None], mask=wanted, other=0.0)
+        high = tl.load(texels + (offset + x_high)[:, None], mask=wanted, other=0.0)
+        found += (weight * x_low_weight)[:, None] * low + (weight * x_high_weight)[:, None] * high
     return found
 
 
