@@ -22,6 +22,8 @@ LANES = 16
 """Numbers in a register, and the multiple to which channels and hidden units are filled up with zeros."""
 LEAF: dict[str, Any] = {"forceinline": True, "_nrt": False, "error_model": "numpy"}
 """Options of functions that are copied into the kernels and make no arrays."""
+CALLED: dict[str, Any] = {**LEAF, "forceinline": False}
+"""The same for functions that are too large to be copied."""
 KERNEL: dict[str, Any] = {"cache": True, "error_model": "numpy"}
 """Options of functions that are called from Python."""
 
@@ -47,6 +49,11 @@ class _LanesModel(models.PrimitiveModel):
         super().__init__(manager, kind, _FLOATS)
 
 
+def _operation(function: Callable[..., Any]) -> Any:
+    """An operation on lanes: called in kernels with fewer arguments than it is written with."""
+    return intrinsic(function)
+
+
 def _constant(vector: ir.VectorType, value: float) -> ir.Constant:
     return ir.Constant(vector, [value] * LANES)
 
@@ -67,7 +74,7 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, offset: An
     return builder.bitcast(builder.gep(data, [offset]), _FLOATS.as_pointer())
 
 
-@intrinsic
+@_operation
 def spread(_typing: Any, value: Any) -> Any:
     """All lanes equal to a float32."""
 
@@ -77,7 +84,7 @@ def spread(_typing: Any, value: Any) -> Any:
     return (LANES_TYPE(types.float32), make) if value == types.float32 else None
 
 
-@intrinsic
+@_operation
 def load(_typing: Any, array: Any, offset: Any) -> Any:
     """The lanes that begin at an element of a flat float32 array."""
 
@@ -87,7 +94,7 @@ def load(_typing: Any, array: Any, offset: Any) -> Any:
     return LANES_TYPE(array, types.intp), make
 
 
-@intrinsic
+@_operation
 def store(_typing: Any, array: Any, offset: Any, value: Any) -> Any:
     """Write lanes from an element of a flat float32 array on."""
 
@@ -98,7 +105,7 @@ def store(_typing: Any, array: Any, offset: Any, value: Any) -> Any:
     return types.void(array, types.intp, LANES_TYPE), make
 
 
-@intrinsic
+@_operation
 def fma(_typing: Any, first: Any, second: Any, third: Any) -> Any:
     """first · second + third, rounded once where the machine can."""
 
@@ -116,7 +123,7 @@ def _binary(doc: str, emit: Callable[[Any, Any, Any], Any]) -> Any:
         return LANES_TYPE(LANES_TYPE, LANES_TYPE), make
 
     operation.__doc__ = doc
-    return intrinsic(operation)
+    return _operation(operation)
 
 
 add = _binary("first + second.", lambda builder, a, b: builder.fadd(a, b))
@@ -141,14 +148,14 @@ def _rounding(doc: str, name: str) -> Any:
         return LANES_TYPE(LANES_TYPE), make
 
     operation.__doc__ = doc
-    return intrinsic(operation)
+    return _operation(operation)
 
 
 nearest = _rounding("The nearest integers, even ones at ties.", "rint")
 lower_whole = _rounding("The next integers below.", "floor")
 
 
-@intrinsic
+@_operation
 def where_less(_typing: Any, first: Any, second: Any, then: Any, otherwise: Any) -> Any:
     """`then` where first < second, elsewhere, and at NaN, `otherwise`."""
 
@@ -158,7 +165,7 @@ def where_less(_typing: Any, first: Any, second: Any, then: Any, otherwise: Any)
     return LANES_TYPE(LANES_TYPE, LANES_TYPE, LANES_TYPE, LANES_TYPE), make
 
 
-@intrinsic
+@_operation
 def store_multiples(_typing: Any, array: Any, offset: Any, value: Any, step: Any) -> Any:
     """Write value · step, for whole numbers in lanes, into a flat int32 array from an element on."""
 
@@ -175,7 +182,7 @@ def store_multiples(_typing: Any, array: Any, offset: Any, value: Any, step: Any
     return types.void(array, types.intp, LANES_TYPE, types.intp), make
 
 
-@intrinsic
+@_operation
 def times_power_of_two(_typing: Any, value: Any, exponent: Any) -> Any:
     """value · 2^exponent for whole exponents, by adding to the bits of the exponent; the result must be normal."""
 
@@ -186,7 +193,7 @@ def times_power_of_two(_typing: Any, value: Any, exponent: Any) -> Any:
     return LANES_TYPE(LANES_TYPE, LANES_TYPE), make
 
 
-@intrinsic
+@_operation
 def total(_typing: Any, value: Any) -> Any:
     """The sum of the lanes, halves added to halves."""
 

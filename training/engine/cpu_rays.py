@@ -16,7 +16,18 @@ from numba import njit
 from numpy.typing import NDArray
 
 from training.engine.cpu_depths import draw_fine, merge_order
-from training.engine.cpu_lanes import KERNEL, LANES, LEAF, exp_lanes, load, multiply, softplus_lanes, spread, store
+from training.engine.cpu_lanes import (
+    CALLED,
+    KERNEL,
+    LANES,
+    LEAF,
+    exp_lanes,
+    load,
+    multiply,
+    softplus_lanes,
+    spread,
+    store,
+)
 from training.engine.cpu_lanes import add as add_lanes
 from training.engine.cpu_lanes import subtract as subtract_lanes
 from training.engine.cpu_points import (
@@ -180,7 +191,7 @@ def _put_pending(bundle: Any, ray: int, scratch: Any, sample: int, slot: int) ->
     scratch.pending[slot] = sample
 
 
-@njit(cache=True, error_model="numpy", _nrt=False)
+@njit(**CALLED)
 def _decode_pending(field: Any, rules: Any, scratch: Any, count: int) -> None:
     """Raw densities and hidden units of the pending samples."""
     scratch.decoded[0] += count
@@ -237,7 +248,8 @@ def _march(field: Any, rules: Any, bundle: Any, ray: int, scratch: Any, count: i
     for index in range(count, count + LANES):
         scratch.sorted_depths[index] = scratch.sorted_depths[count - 1]
         scratch.sorted_sigma[index] = _EMPTY
-    light, known, at = 1.0, 0, 0
+    light: Any = 1.0
+    known, at = 0, 0
     while at < count - 1:
         until = min(at + LANES + 1, count)
         _reveal(field, rules, bundle, ray, scratch, known, until)
@@ -257,7 +269,9 @@ def _march(field: Any, rules: Any, bundle: Any, ray: int, scratch: Any, count: i
 @njit(**LEAF)
 def _sum_up(field: Any, rules: Any, bundle: Any, ray: int, scratch: Any, count: int, seen: Any) -> None:
     """Composite the samples by their weights."""
-    opacity, depth, x, y, z = 0.0, 0.0, 0.0, 0.0, 0.0
+    opacity: Any = 0.0
+    depth: Any = 0.0
+    x, y, z = 0.0, 0.0, 0.0
     scratch.features[:] = _ZERO
     wants_features = seen.features.shape[1] > 0
     before = _ZERO
