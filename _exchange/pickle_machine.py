@@ -5,7 +5,8 @@ the caller gives; it is never imported. What is not in the dictionary, and every
 (persistent ids, extensions, out-of-band buffers, sets, instance creation of the first protocols), is refused by name.
 `Allowances` switches sets and persistent ids on where a format has them. Keys of mappings are plain scalars, and whole
 numbers among them short, so that no hash can be made expensive. What calls and states build may take no more than a few
-times the room of the file: a file cannot unfold in memory.
+times the room of the file: a file cannot unfold in memory. Nothing but text is ever printed, hashed or compared by
+value: containers that share their parts can take forever.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ MAX_GROWTH = 4
 SMALL_CHANGE = 1 << 20
 """Bytes that calls and states may build in any case."""
 _BYTES_PER_ENTRY = 8
+_BYTES_PER_OBJECT = 200
+"""What a call or a set takes at least, however few bytes of the file ask for it."""
 _KEY_LIMIT = 1 << 60
 """Whole numbers as keys stay below Python's hash modulus 2⁶¹ − 1: larger ones can be made to collide."""
 _LONGEST_FOUND = 200
@@ -196,6 +199,7 @@ class _Machine:
     def empty_set(self) -> None:
         if not self.allowances.sets:
             raise ValueError("the opcode EMPTY_SET, which is not allowed")
+        self.spend(_BYTES_PER_OBJECT)
         self.stack.append(set())
 
     def persistent(self) -> None:
@@ -204,8 +208,10 @@ class _Machine:
         self.stack.append(self.allowances.persistent(self.pop()))
 
     def look_up(self, module: Any, name: Any) -> None:
+        if not isinstance(module, str) or not isinstance(name, str):  # other values can take forever to print
+            raise ValueError("the name of a global that is no text")
         full = f"{module}.{name}"
-        if full not in self.entries or "." in str(name):
+        if full not in self.entries or "." in name:
             raise ValueError(f"the global {full}, which is not on the list of allowed names")
         self.stack.append(_Global(self.entries[full]))
 
@@ -213,6 +219,7 @@ class _Machine:
         arguments, function = self.pop(), self.pop()
         if not isinstance(function, _Global) or not isinstance(arguments, tuple):
             raise ValueError("a call of something that is no allowed global")
+        self.spend(_BYTES_PER_OBJECT + _BYTES_PER_ENTRY * len(arguments))
         value = function.builder(*arguments)
         self.spend(len(value) if isinstance(value, bytes) else getattr(value, "nbytes", 0))
         self.stack.append(value)

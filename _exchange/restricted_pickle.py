@@ -44,12 +44,12 @@ class _Dtype(Record):
 
     def __init__(self, code: Any, *_flags: Any) -> None:
         if not isinstance(code, str) or not _DTYPE_CODE.fullmatch(code):
-            raise ValueError(f"the array type {code!r:.80}; allowed are plain numbers and text")
+            raise ValueError(f"the array type {shown(code)}; allowed are plain numbers and text")
         self.dtype = np.dtype(code)
 
     def set_state(self, state: Any) -> None:
         order = state[1]
-        if order not in _BYTE_ORDERS or any(state[2:5]):
+        if not isinstance(order, str) or order not in _BYTE_ORDERS or any(state[2:5]):
             raise ValueError("an array type with fields")
         self.dtype = self.dtype.newbyteorder(_BYTE_ORDERS[order])
 
@@ -83,6 +83,11 @@ def _array(content: Any, dtype: Any, shape: Any, order: Any = "C") -> NDArray:
     return np.frombuffer(content, dtype.dtype).reshape(shape, order="F" if order == "F" else "C").copy()
 
 
+def shown(value: Any) -> str:
+    """A value for a sentence: short text as it is, of anything else the type."""
+    return repr(value[:80]) if isinstance(value, str) else f"of type {type(value).__name__}"
+
+
 def _product(shape: tuple[int, ...]) -> int:
     total = 1
     for side in shape:
@@ -96,7 +101,7 @@ def _scalar(dtype: Any, content: Any) -> Any:
 
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     if not isinstance(text, str) or encoding != "latin1":
-        raise ValueError(f"the text encoding {encoding!r}")
+        raise ValueError(f"the text encoding {shown(encoding)}")
     return text.encode("latin1")
 
 

@@ -179,6 +179,7 @@ def test_conversion_keeps_everything(tmp_path: Path) -> None:
         assert torch.equal(after.state_dict[name], tensor)
 
 
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
 def test_storage_streams_are_those_that_torch_reads(tmp_path: Path) -> None:
     tensor = torch.randn(5).double()
     theirs = torch.load(io.BytesIO(storage_stream(tensor)), weights_only=True, map_location="cpu")
