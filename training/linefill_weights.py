@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from _exchange.errors import InputError
+from torch_utils.checkpoint import Checkpoint
 from torch_utils.checkpoint.errors import one_line
-from torch_utils.checkpoint.record import Checkpoint
 from training.linefill_networks import COLOURS, PATCH_SIDE, LineFiller, StackShape
 from training.state_dicts import load_checked, shape_of
 

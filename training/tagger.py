@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from _exchange.errors import InputError
-from torch_utils.checkpoint.record import Checkpoint
+from torch_utils.checkpoint import Checkpoint
 from training.feature_picture import SHORT_SIDE, feature_picture, resized_size
 from training.resnet50 import CHANNELS, ResNet50
 from training.state_dicts import load_checked, refuse_keys, shape_of

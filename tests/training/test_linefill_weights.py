@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from _exchange.errors import InputError
 from tests.parity.fixtures import REPOSITORY
-from torch_utils.checkpoint.record import Checkpoint, ModuleRecord
+from torch_utils.checkpoint import Checkpoint, ModuleRecord
 from torch_utils.checkpoint.tensors import TensorSource
 from training.linefill_networks import LineFiller, StackShape
 from training.linefill_weights import linefill_from_checkpoint, linefill_from_state_dict

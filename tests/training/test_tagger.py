@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from _exchange.errors import InputError
-from torch_utils.checkpoint.record import Checkpoint, ModuleRecord
+from torch_utils.checkpoint import Checkpoint, ModuleRecord
 from torch_utils.checkpoint.tensors import TensorSource
 from training.feature_picture import feature_picture
 from training.resnet50 import Bottleneck, ResNet50
