@@ -6,6 +6,7 @@ metres in the display frame. Masks are 0 to 1 and carry no gradient. Source: spe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
@@ -21,6 +22,8 @@ from training.rays import as_image
 
 SOLID_IN_FRONT = 0.5
 """Opacity above which the front render counts as covered, before erosion."""
+
+_NUMBERS = ("thresh_weight", "thresh_edges", "thresh_occ", "offset_occ", "thresh_dxyz")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +96,18 @@ def paste_params_of(given: Mapping[str, object]) -> PasteParams:
     """The thresholds of a ``paste_params`` dict; what is left out takes its default.
 
     Raises:
-        InputError: a key is unknown.
+        InputError: a key is unknown, or a value is of the wrong kind.
     """
     known = [field.name for field in fields(PasteParams)]
-    for key in given:
+    for key, value in given.items():
         if key not in known:
             raise InputError(f"Expected paste_params with keys out of {', '.join(known)}, found {key!r}.")
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if key in _NUMBERS and not is_number:
+            raise InputError(f"Expected {key} to be a finite number, found {value!r:.80}.")
+    erosion = given.get("front_weight_erosion", 0)
+    if not isinstance(erosion, int) or erosion < 0:
+        raise InputError(f"Expected front_weight_erosion to be a whole number of at least 0, found {erosion!r:.80}.")
     return PasteParams(**given)  # type: ignore[arg-type]
 
 
