@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from training.engine.interface import Clearing, Composite, Decoded, DecoderWeights, Engine, Field, Rays, Sampling
+from training.engine.interface import Composite, Decoded, DecoderWeights, Engine, Field
 
 BOX_SIDE = 0.7
 
