@@ -25,7 +25,7 @@ from torch_utils.determinism import GeneratorDraws, RecordedDraws
 from torch_utils.device import exact_float32
 from training.engine import cuda_launch
 from training.engine.cuda import CudaEngine
-from training.engine.cuda_packed import pack
+from training.engine.cuda_packed import packed_characters
 from training.engine.interface import Clearing, Composite, DecoderWeights, Field, Rays, Sampling
 from training.engine.plain import PlainEngine
 
@@ -197,13 +197,14 @@ def test_what_gets_too_little_weight_is_left_out_and_the_rest_is_whole() -> None
     rays = random_rays(batch=1)
     depths = torch.linspace(0.7, 1.3, 40, device=DEVICE).expand(4, 40).contiguous()
     bundle = cuda_launch.RayBundle(rays.origins[0], rays.directions[0])
+    packed = next(packed_characters(field))
     weights = torch.full((4, 39), cuda_launch.NEGLIGIBLE_WEIGHT / 2, device=DEVICE)
-    assert not cuda_launch.composite(pack(field)[0], bundle, depths, weights).any()
+    assert not cuda_launch.composite(packed, bundle, depths, weights).any()
     weights[:, 33] = 0.5
     points = rays.origins + depths[0, 33:35, None, None] * rays.directions
     with exact_float32():
         expected = PlainEngine().decode(replace(field, planes=field.planes.expand(2, -1, -1, -1, -1)), points).features
-    found = cuda_launch.composite(pack(field)[0], bundle, depths, weights)
+    found = cuda_launch.composite(packed, bundle, depths, weights)
     assert torch.allclose(found, expected.mean(0) * 0.5, rtol=0, atol=1e-6)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch_utils.determinism import Draws
 from torch_utils.device import device_named
 from training.depths import coarse_depths, draw_jitter, span_of
+from training.engine.checks import check_tensors
 from training.engine.cuda_launch import (
     RayBundle,
     RayWeights,
@@ -26,7 +27,7 @@ from training.engine.cuda_launch import (
     merge,
     sample,
 )
-from training.engine.cuda_packed import PackedField, check_inputs, pack
+from training.engine.cuda_packed import PackedField, packed_characters
 from training.engine.interface import Clearing, Composite, Decoded, Engine, Field, Rays, Sampling
 from training.engine.plain import density_noise
 from training.march import over_background, turned
@@ -68,7 +69,7 @@ class CudaEngine(Engine):
         Raises:
             InputError: a tensor is on another device, not float32, or requires gradients.
         """
-        check_inputs(field, rays.origins, rays.directions)
+        check_tensors(field, rays.origins, rays.directions)
         batch, count = rays.origins.shape[:2]
         parts: list[Composite] = []
         limits: list[Tensor] = []
@@ -88,7 +89,7 @@ class CudaEngine(Engine):
 
     def opacity(self, field: Field, rays: Rays, sampling: Sampling, clearing: Clearing, draws: Draws) -> Tensor:
         """See `Engine.opacity`; bitwise that of `render`, and raises the same."""
-        check_inputs(field, rays.origins, rays.directions)
+        check_tensors(field, rays.origins, rays.directions)
         with torch.cuda.device_of(field.planes):
             parts = self._parts(field, rays, sampling, clearing, draws)
             return torch.cat([part.marched.opacity for part in parts]).view(*rays.origins.shape[:2], 1)
@@ -102,9 +103,9 @@ class CudaEngine(Engine):
         return self._decode(field, points, with_features=False).sigma
 
     def _decode(self, field: Field, points: Tensor, with_features: bool) -> Decoded:
-        check_inputs(field, points)
+        check_tensors(field, points)
         with torch.cuda.device_of(field.planes):
-            characters = zip(pack(field), points)
+            characters = zip(packed_characters(field), points)
             found = [decode_points(each, some.contiguous(), with_features) for each, some in characters]
         return Decoded(torch.stack([each.sigma for each in found]), torch.stack([each.features for each in found]))
 
@@ -119,7 +120,7 @@ class CudaEngine(Engine):
         u = draws.uniform("importance_u", (batch * count, fine), device).view(batch, count, fine) if fine else None
         fine_noise = None if u is None else density_noise("fine", u[..., None], sampling, draws)
         at_once = max(1, self.samples_at_once // (sampling.depth_resolution + fine))
-        for item, packed in enumerate(pack(field)):
+        for item, packed in enumerate(packed_characters(field)):
             for start in range(0, count, at_once):
                 here = (item, slice(start, start + at_once))
                 some = RayBundle(rays.origins[here].contiguous(), rays.directions[here].contiguous())

@@ -5,13 +5,14 @@ Source: spec/generator.md §5.1, §6.1.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from _exchange.errors import InputError
+from training.engine.checks import check_planes
 from training.engine.interface import Field
 
 SMALLEST_TILE = 16
@@ -55,25 +56,36 @@ def padded_size(count: int) -> int:
     return max(SMALLEST_TILE, 1 << max(count - 1, 0).bit_length())
 
 
-def pack(field: Field) -> list[PackedField]:
-    """The field of each character; the planes are copied once, also where all views of a batch share them (`expand`).
+def packed_characters(field: Field) -> Iterator[PackedField]:
+    """The field of each character in turn. Planes that several share (`expand`) are laid out once.
 
     Raises:
-        InputError: the planes are not (B, 3, C · depth, R, R) with the decoder's C, or too large to index.
+        InputError: the planes do not fit the decoder, or are too large to index.
     """
-    decoder, shape = field.decoder, tuple(field.planes.shape)
+    check_planes(field)
+    batch, _, _, side, _ = field.planes.shape
+    room = padded_size(field.decoder.w0.shape[1])
+    if 3 * field.triplane_depth * side * side * room > _LARGEST_INDEX:
+        raise InputError(
+            f"Expected planes of fewer than 2³¹ numbers a character, found {side} x {side} texels of {room} channels "
+            f"and {field.triplane_depth} slices.",
+            next_step="Lower backbone_resolution.",
+        )
+    packed = _packed(field)
+    for item in range(batch):
+        if item and field.planes.stride(0):
+            packed = replace(packed, planes=_texels(field, item))
+        yield packed
+
+
+def _packed(field: Field) -> PackedField:
+    """The first character."""
+    decoder = field.decoder
     hidden, channels = decoder.w0.shape
     features = decoder.w2.shape[0] - 1
     c, h, f = padded_size(channels), padded_size(hidden), padded_size(features)
-    expected = (3, channels * field.triplane_depth)
-    if len(shape) != 5 or shape[1:3] != expected or shape[3] != shape[4]:
-        raise InputError(f"Expected planes (B, {expected[0]}, {expected[1]}, R, R) for this decoder, found {shape}.")
-    if 3 * field.triplane_depth * shape[3] * shape[4] * c > _LARGEST_INDEX:
-        raise InputError(f"Expected planes of fewer than 2³¹ numbers a character, found {shape}.", next_step="Lower R.")
-    planes = field.planes[:1] if field.planes.stride(0) == 0 else field.planes
-    by_slice = planes.unflatten(2, (channels, field.triplane_depth)).permute(0, 1, 3, 4, 5, 2)
-    packed = PackedField(
-        planes=pad(by_slice, (0, c - channels)).contiguous(),
+    return PackedField(
+        planes=_texels(field, 0),
         w0=pad(decoder.w0.T, (0, h - hidden, 0, c - channels)).contiguous(),
         b0=pad(decoder.b0, (0, h - hidden)).contiguous(),
         w_sigma=pad(decoder.w2[0], (0, h - hidden)).contiguous(),
@@ -85,24 +97,9 @@ def pack(field: Field) -> list[PackedField]:
         use_triplane=bool(field.use_triplane),
         plain_sigmoid=bool(decoder.plain_sigmoid),
     )
-    return [replace(packed, planes=each) for each in packed.planes.expand(shape[0], -1, -1, -1, -1, -1)]
 
 
-def check_inputs(field: Field, *others: Tensor) -> None:
-    """Everything is float32, on one device, and nobody asks for gradients.
-
-    Raises:
-        InputError: it is not so.
-    """
-    decoder = field.decoder
-    tensors = (field.planes, decoder.w0, decoder.b0, decoder.w2, decoder.b2, *others)
-    devices, types = {str(tensor.device) for tensor in tensors}, {tensor.dtype for tensor in tensors}
-    if len(devices) > 1:
-        raise InputError(f"Expected planes, decoder and rays or points on one device, found {sorted(devices)}.")
-    if types != {torch.float32}:
-        raise InputError(f"Expected float32 planes, decoder and rays or points, found {sorted(map(str, types))}.")
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
-        raise InputError(
-            "Expected tensors without gradients for the fast engine on CUDA, found one that requires them.",
-            next_step="Use torch.no_grad(), or the plain engine to train.",
-        )
+def _texels(field: Field, item: int) -> Tensor:
+    channels = field.decoder.w0.shape[1]
+    by_slice = field.planes[item].unflatten(1, (channels, field.triplane_depth)).permute(0, 2, 3, 4, 1)
+    return pad(by_slice, (0, padded_size(channels) - channels)).contiguous()
