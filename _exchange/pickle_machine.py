@@ -181,6 +181,8 @@ class _Machine:
         self.memo[index] = self.stack[-1]
 
     def memo_get(self, index: int) -> None:
+        if index not in self.memo:
+            raise ValueError(f"entry {index} of the memo, which is empty")
         self.stack.append(self.memo[index])
 
     def set_items(self, target: dict, flat: list[Any]) -> None:
