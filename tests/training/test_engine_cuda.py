@@ -219,6 +219,9 @@ def test_what_it_cannot_take_is_refused_in_one_sentence() -> None:
         engine.decode(field, points.double())
     with pytest.raises(InputError, match=r"on one device, found .*meta"):
         engine.decode(field, points.to("meta"))
+    nowhere = Field(field.planes.to("meta"), DecoderWeights(*[torch.zeros(1, device="meta")] * 4, True), 0.7, 3, True)
+    with pytest.raises(InputError, match=rf"Expected tensors on {DEVICE} .*, found meta"):
+        engine.decode(nowhere, points.to("meta"))
     with pytest.raises(InputError, match=r"Expected planes \(B, 3, 12, R, R\) .*, found \(2, 3, 11, 8, 8\)"):
         engine.decode(replace(field, planes=field.planes[:, :, 1:]), points)
     with pytest.raises(InputError, match="at least 3 for fine samples, found 2"):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from _exchange.errors import InputError
 from torch_utils.determinism import Draws
 from torch_utils.device import device_named
 from training.depths import coarse_depths, draw_jitter, span_of
@@ -67,9 +68,9 @@ class CudaEngine(Engine):
         """See `Engine.render`.
 
         Raises:
-            InputError: a tensor is on another device, not float32, or requires gradients.
+            InputError: tensors are elsewhere, not float32, require gradients, or do not fit each other.
         """
-        check_tensors(field, rays.origins, rays.directions)
+        _check(field, rays.origins, rays.directions)
         batch, count = rays.origins.shape[:2]
         parts: list[Composite] = []
         limits: list[Tensor] = []
@@ -89,7 +90,7 @@ class CudaEngine(Engine):
 
     def opacity(self, field: Field, rays: Rays, sampling: Sampling, clearing: Clearing, draws: Draws) -> Tensor:
         """See `Engine.opacity`; bitwise that of `render`, and raises the same."""
-        check_tensors(field, rays.origins, rays.directions)
+        _check(field, rays.origins, rays.directions)
         with torch.cuda.device_of(field.planes):
             parts = self._parts(field, rays, sampling, clearing, draws)
             return torch.cat([part.marched.opacity for part in parts]).view(*rays.origins.shape[:2], 1)
@@ -103,7 +104,7 @@ class CudaEngine(Engine):
         return self._decode(field, points, with_features=False).sigma
 
     def _decode(self, field: Field, points: Tensor, with_features: bool) -> Decoded:
-        check_tensors(field, points)
+        _check(field, points)
         with torch.cuda.device_of(field.planes):
             characters = zip(packed_characters(field), points)
             found = [decode_points(each, some.contiguous(), with_features) for each, some in characters]
@@ -131,6 +132,13 @@ class CudaEngine(Engine):
                     samples = merge(samples, sample(packed, some, more, clearing, _rows(fine_noise, here)))
                     marched = march(samples)
                 yield _Part(packed, some, samples, marched)
+
+
+def _check(field: Field, *others: Tensor) -> None:
+    check_tensors(field, *others)
+    expected = "cpu" if is_interpreted() else "cuda"
+    if field.planes.device.type != expected:
+        raise InputError(f"Expected tensors on {expected} for the fast engine on CUDA, found {field.planes.device}.")
 
 
 def _rows(noise: Tensor | None, here: tuple[int, slice]) -> Tensor | None:
