@@ -12,7 +12,8 @@ from torch import Tensor
 from _exchange.errors import InputError
 from torch_utils.determinism import GeneratorDraws
 from training.layers import Noise, NoiseMode
-from training.prepared import is_published_kind, prepare_superresolution, prepare_synthesis
+from training.prepared import prepare_superresolution, prepare_synthesis
+from training.prepared_layers import TILED_FROM_CHANNELS, is_published_kind
 from training.superresolution import SuperresolutionHybrid8XDC
 from training.synthesis import SynthesisNetwork
 
@@ -71,6 +72,15 @@ def test_planes_of_every_noise_in_a_batch(mode: NoiseMode, conv_clamp: float | N
     for seed in (5, 6):
         plain = network(ws, cond, noise(mode, PREFIX, seed))
         assert_equal_to_rounding(prepared.planes(noise(mode, PREFIX, seed)), plain)
+
+
+@torch.no_grad()
+def test_wide_layers_go_by_tiles() -> None:
+    torch.manual_seed(0)
+    network = lively(SynthesisNetwork(5, 16, 6, BEST, channel_max=TILED_FROM_CHANNELS))
+    ws, cond = inputs(network, 1)
+    fast = prepare_synthesis(network, ws, cond).planes(noise("random", PREFIX))
+    assert_equal_to_rounding(fast, network(ws, cond, noise("random", PREFIX)))
 
 
 def test_a_result_does_not_change_with_the_next() -> None:
