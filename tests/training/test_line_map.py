@@ -23,6 +23,9 @@ from training.line_map import (
     signed_difference,
 )
 
+MIDDLES = ((0.5, 2), (0.8, 3))
+"""Standard deviations of line filling, and their half windows."""
+
 
 def grey_picture(values):
     return np.repeat(np.asarray(values, np.float32)[..., None], 3, axis=-1)
@@ -85,6 +88,17 @@ def test_step_edge_in_closed_form():
     np.testing.assert_allclose(signed_difference(picture)[10, 6:10], expected, rtol=0, atol=1e-6)
     np.testing.assert_array_equal(np.array(expected) > 0.5, [False, False, True, True])
     np.testing.assert_array_equal(np.flatnonzero(line_map(picture)[10]), [8, 9])
+
+
+@pytest.mark.parametrize(("excess", "is_line"), [(-1e-5, False), (1e-5, True)])
+def test_lines_are_darker_than_the_wider_average_by_more_than_a_hundredth(excess, is_line):
+    """One dark pixel of depth d on white: the difference of the averages there is d times that of the middle taps."""
+    narrow, wide = (sum(math.exp(-x * x / (2 * sigma**2)) for x in range(-half, half + 1)) for sigma, half in MIDDLES)
+    depth = (0.01 + excess) / (narrow**-2 - wide**-2)
+    picture = np.ones((15, 15, 3), np.float32)
+    picture[7, 7] -= depth
+    assert signed_difference(picture)[7, 7] == pytest.approx(0.5 + excess, abs=2e-7)
+    assert line_map(picture)[7, 7] == is_line
 
 
 def test_thick_stroke_is_marked_along_its_inner_sides():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from sklearn.decomposition import PCA
 from torch import nn
 from torch.nn import functional
@@ -94,6 +95,16 @@ def test_bottleneck_worked_by_hand():
     shortcut = normalised(functional.conv2d(values, block.downsample[0].weight, stride=2))
     expected = (normalised(functional.conv2d(inner, block.conv3.weight)) + shortcut).clamp(min=0)
     torch.testing.assert_close(block(values), expected)
+
+
+def test_first_layers_worked_by_hand(tagger):
+    """7 × 7 convolution of stride 2, activation, largest of 3 × 3 at every second position."""
+    pictures = small_pictures(1, 17, 22)
+    values = functional.conv2d(functional.pad(pictures, [3, 3, 3, 3]), tagger.resnet.conv1.weight)[:, :, ::2, ::2]
+    values = (values / (1 + 1e-5) ** 0.5).clamp(min=0)
+    torch.testing.assert_close(tagger.resnet.stem(pictures), values, rtol=0, atol=1e-5)
+    largest = ndimage.maximum_filter(values.detach().numpy(), (1, 1, 3, 3), mode="constant")[:, :, ::2, ::2]
+    np.testing.assert_array_equal(tagger.resnet.maxpool(values).detach(), largest)
 
 
 def test_bottleneck_of_equal_size_adds_its_input():
