@@ -22,17 +22,12 @@ _SUBJECT = Path("_data/bench.vrm")
 
 @dataclass(frozen=True, kw_only=True)
 class Bench(Verb):
-    """Time the stages of drawing or measuring, in CPU seconds per character.
+    """Time the stages of drawing, generating or measuring, in CPU seconds per character: bench measure runs/mine."""
 
-    Examples:
-        python3 -m _scripts.bench render my_characters/one.vrm
-        python3 -m _scripts.bench measure runs/mine
-    """
-
-    what: Positional[Literal["render", "measure"]]
+    what: Positional[Literal["render", "generator", "measure"]]
     """What to time."""
     path: Positional[Path | None] = None
-    """render: a character file; default: a procedural one. measure: a run; default: the latest."""
+    """render: a character file, default a procedural one. measure: a run, default the latest."""
     shading: Way = "corrected"
     """render: materials as the file means them, or the original's alpha test."""
     repeats: int = 3
@@ -46,11 +41,14 @@ def run(options: Bench) -> Outcome:
     if options.repeats < 1:
         raise InputError(f"Expected --repeats of at least 1, found {options.repeats}.")
     if options.what == "measure":
-        report = bench(MeasureConfig(path=options.path, limit=options.limit))
-        return Outcome(bench_text(report), asdict(report))
-    path = options.path or _SUBJECT
-    if options.path is None:
-        write_character(FIRST_FREE_SEED, path)
+        measured = bench(MeasureConfig(path=options.path, limit=options.limit))
+        return Outcome(bench_text(measured), asdict(measured))
+    if options.what == "generator":
+        from training.bench import bench_generator, generator_bench_text
+
+        timed = bench_generator(options.repeats)
+        return Outcome(generator_bench_text(timed), asdict(timed))
+    path = options.path or write_character(FIRST_FREE_SEED, _SUBJECT)
     comparison = bench_back_ends(read_head_mesh(path, shading=options.shading), options.shading, options.repeats)
     return Outcome(render_bench_text(comparison), asdict(comparison))
 

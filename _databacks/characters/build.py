@@ -89,6 +89,7 @@ def assemble(traits: Traits) -> Character:
     return Character(traits, tuple(solids), textures)
 
 
-def write_character(seed: int, path: Path) -> None:
-    """Write the VRM file of a seed, atomically."""
+def write_character(seed: int, path: Path) -> Path:
+    """Write the VRM file of a seed, atomically; returns `path`."""
     atomic.write_bytes(path, build(seed).vrm())
+    return path
