@@ -6,7 +6,6 @@ its centre at ((col + ½)/W, (row + ½)/H).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,17 +19,14 @@ from _exchange.glb import textured_mesh_glb
 from _exchange.mesh import Mesh, Texture
 from _render.normals import smooth_normals
 from training.engine.interface import Engine, Field
+from training.texel_faces import texel_faces
 from training.volume import color_bytes, features_at
 
 PADDING_TEXELS = 4
 """Between charts of the layout, so that two levels of a mip chain do not mix them."""
 LONGEST_CHART_BORDER = 60.0
 """Mean edges around a chart: longer ones take xatlas ever more time (200: four times), shorter ones cut more edges."""
-REACH_TEXELS = 1.5
-"""Bilinear look-ups inside a face reach centres that lie up to √2 texels beside it."""
 TEXTURE_SIZES = (16, 8192)
-_CANDIDATES_AT_ONCE = 1 << 21
-_LEAST_AREA = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,88 +132,13 @@ def bake(engine: Engine, field: Field, cut: Mesh, layout: Layout) -> NDArray[np.
     Raises:
         InputError: no face comes near a texel.
     """
-    count = layout.width * layout.height
-    distance = np.full(count, np.inf)
-    points = np.zeros((count, 3), np.float32)
-    for found in covered_texels(layout):
-        nearer = found.distance < distance[found.texel]
-        texel, corners = found.texel[nearer], cut.verts[layout.faces[found.face[nearer]]]
-        points[texel] = (found.weights[nearer, :, None] * corners).sum(1)
-        distance[texel] = found.distance[nearer]
-    coloured = np.isfinite(distance)
+    found = texel_faces(layout.uv, layout.faces, layout.width, layout.height)
+    coloured = found.face >= 0
     if not coloured.any():
         raise InputError(f"Expected faces near texels, found none in {layout.width} × {layout.height}.")
-    picture = np.full((count, 4), 255, np.uint8)
-    picture[coloured] = color_bytes(features_at(engine, field, points[coloured]))
-    rest = ~coloured.reshape(layout.height, layout.width)
-    row, col = distance_transform_edt(rest, return_distances=False, return_indices=True)
-    return picture.reshape(*rest.shape, 4)[row, col]
-
-
-@dataclass(frozen=True, eq=False)
-class Coverage:
-    """Texels and the faces that colour them; no texel occurs twice.
-
-    Attributes:
-        texel: (M,) int64, row · W + col.
-        face: (M,) int64.
-        weights: (M, 3) barycentric weights of the face's point that is nearest to the texel's centre.
-        distance: (M,) from the centre to that point, texels; 0 inside the face.
-    """
-
-    texel: NDArray[np.int64]
-    face: NDArray[np.int64]
-    weights: NDArray[np.float64]
-    distance: NDArray[np.float64]
-
-
-def covered_texels(layout: Layout) -> Iterator[Coverage]:
-    """In parts: texels whose centre lies in a face, or within `REACH_TEXELS` of one; of several faces the nearest,
-    of equally near ones the first."""
-    size = np.array([layout.width, layout.height])
-    corners = layout.uv[layout.faces].astype(np.float64) * size - 0.5
-    low = np.maximum(np.ceil(corners.min(1) - REACH_TEXELS), 0).astype(np.int64)
-    high = np.minimum(np.floor(corners.max(1) + REACH_TEXELS), size - 1).astype(np.int64)
-    spans = np.maximum(high - low + 1, 0)
-    counts = spans.prod(1)
-    parts = np.cumsum(counts) // _CANDIDATES_AT_ONCE
-    for part in np.unique(parts):
-        faces = np.flatnonzero((parts == part) & (counts > 0))
-        face = np.repeat(faces, counts[faces])
-        nth = np.arange(len(face)) - np.repeat(np.cumsum(counts[faces]) - counts[faces], counts[faces])
-        col, row = low[face, 0] + nth % spans[face, 0], low[face, 1] + nth // spans[face, 0]
-        weights, distance = _nearest_points(corners[face], np.stack([col, row], 1))
-        texel = row * layout.width + col
-        near = np.flatnonzero(distance <= REACH_TEXELS)
-        near = near[np.lexsort((face[near], distance[near], texel[near]))]
-        near = near[np.diff(texel[near], prepend=-1) != 0]
-        yield Coverage(texel[near], face[near], weights[near], distance[near])
-
-
-def _nearest_points(
-    corners: NDArray[np.float64], points: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights (M, 3) and distances (M,) of the points of (M, 3, 2) triangles that are nearest to (M, 2) points."""
-    to_corners = corners - points[:, None]
-    areas = np.stack([_cross(to_corners[:, (k + 1) % 3], to_corners[:, (k + 2) % 3]) for k in range(3)], 1)
-    total = areas.sum(1, keepdims=True)
-    weights = np.divide(areas, total, out=np.full_like(areas, -1), where=np.abs(total) > _LEAST_AREA)
-    distance = np.where(weights.min(1) >= 0, 0, np.inf)
-    beside = np.flatnonzero(distance > 0)
-    for start in range(3):
-        end = (start + 1) % 3
-        a, b = to_corners[beside, start], to_corners[beside, end]
-        along = b - a
-        length = (along**2).sum(1)
-        share = np.clip(np.divide(-(a * along).sum(1), length, out=np.zeros_like(length), where=length > 0), 0, 1)
-        found = np.hypot(*(a + share[:, None] * along).T)
-        nearer = found < distance[beside]
-        chosen = beside[nearer]
-        distance[chosen] = found[nearer]
-        weights[chosen] = 0
-        weights[chosen, start], weights[chosen, end] = 1 - share[nearer], share[nearer]
-    return weights, distance
-
-
-def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    corners = cut.verts[layout.faces[found.face[coloured]]]
+    points = (found.weights[coloured][:, :, None] * corners).sum(1).astype(np.float32)
+    picture = np.full((layout.height, layout.width, 4), 255, np.uint8)
+    picture[coloured] = color_bytes(features_at(engine, field, points))
+    row, col = distance_transform_edt(~coloured, return_distances=False, return_indices=True)
+    return picture[row, col]
