@@ -25,7 +25,9 @@ def density_from_sigma(sigma: Tensor) -> Tensor:
 
 
 def limit(opacity: float) -> float:
-    """The raw density whose activated value is `opacity` (in exact arithmetic), for 0 < opacity < 1."""
+    """The raw density whose activated value is `opacity`, in exact arithmetic; infinite where no density has it."""
+    if not 0 < opacity < 1:
+        return -math.inf if opacity <= 0 else math.inf
     return 1 + math.log(opacity / (1 - opacity))
 
 

@@ -21,6 +21,13 @@ from training.depths import Span, box_limits, coarse_depths, evenly_spread, impo
 from training.engine.interface import Rays
 
 
+def _check_seed(settings: dict[str, Any], numbers: torch.Tensor) -> None:
+    """The stated seed gives the stored uniform numbers."""
+    if "manual_seed" in settings:
+        generator = torch.Generator().manual_seed(settings["manual_seed"])
+        assert torch.equal(torch.rand(numbers.shape, generator=generator), numbers)
+
+
 @pytest.mark.parametrize(("settings", "path"), operator_cases("stratified_sampling"))
 def test_coarse_depths_and_box_limits(settings: dict[str, Any], path: Path) -> None:
     arrays = operator_arrays(settings, path)
@@ -31,9 +38,7 @@ def test_coarse_depths_and_box_limits(settings: dict[str, Any], path: Path) -> N
         return
     span = Span(settings["near"], settings["far"])
     assert_operator(coarse_depths(span, arrays["jitter"], bool(settings.get("disparity"))), arrays["out"])
-    if "manual_seed" in settings:
-        drawn = torch.rand(arrays["jitter"].shape, generator=torch.Generator().manual_seed(settings["manual_seed"]))
-        assert torch.equal(drawn, arrays["jitter"])
+    _check_seed(settings, arrays["jitter"])
 
 
 @pytest.mark.parametrize(("settings", "path"), operator_cases("importance_sampling"))
@@ -43,6 +48,7 @@ def test_fine_depths(settings: dict[str, Any], path: Path) -> None:
         u = evenly_spread(len(arrays["bins"]), settings["n_importance"])
         assert_operator(inverse_cdf(arrays["bins"], arrays["weights"], u), arrays["out"])
         return
+    _check_seed(settings, arrays["u"])
     u = arrays["u"].view(*arrays["depths"].shape[:2], settings["n_importance"])
     assert_operator(importance_depths(arrays["depths"], arrays["weights"], u), arrays["out"])
 

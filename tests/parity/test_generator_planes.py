@@ -14,6 +14,6 @@ from training.planes import sample_planes
 @pytest.mark.parametrize(("settings", "path"), operator_cases("plane_sampling"))
 def test_plane_samples(settings: dict[str, Any], path: Path) -> None:
     arrays = operator_arrays(settings, path)
-    depth, use_triplane = settings["triplane_depth"], bool(settings["use_triplane"])
-    found = sample_planes(arrays["planes"], arrays["points"], settings["box_warp"], depth, use_triplane)
+    depth, use_triplane = settings.get("triplane_depth", 1), bool(settings.get("use_triplane"))
+    found = sample_planes(arrays["planes"], arrays["points"], settings.get("box_warp", 0.7), depth, use_triplane)
     assert_operator(found, arrays["features"])

@@ -15,6 +15,10 @@ from training.rays import as_image, cameras_of, labels_of, orthographic_rays, pe
 TOLERANCE = 1e-6
 
 
+def _size(settings: dict[str, Any], arrays: dict[str, torch.Tensor]) -> int:
+    return settings.get("resolution", round(arrays["perspective_origins"].shape[1] ** 0.5))
+
+
 @pytest.mark.parametrize(("settings", "path"), operator_cases("cameras_rays", having="camera_label"))
 def test_labels_and_rays_of_single_cameras(settings: dict[str, Any], path: Path) -> None:
     arrays = operator_arrays(settings, path)
@@ -23,7 +27,7 @@ def test_labels_and_rays_of_single_cameras(settings: dict[str, Any], path: Path)
     label = labels_of(cameras)
     # The orthographic flag makes focal lengths of −57, of which float32 keeps 4e-6.
     torch.testing.assert_close(label[0], arrays["camera_label"], rtol=1e-7, atol=TOLERANCE)
-    size, box_warp = settings["resolution"], settings["box_warp"]
+    size, box_warp = _size(settings, arrays), settings.get("box_warp", 0.7)
     perspective = perspective_rays(label[:, :16].reshape(-1, 4, 4), label[:, 16:].reshape(-1, 3, 3), size)
     assert_close(perspective.origins, arrays["perspective_origins"], TOLERANCE)
     assert_close(perspective.directions, arrays["perspective_directions"], TOLERANCE)
@@ -39,8 +43,7 @@ def test_labels_and_rays_of_single_cameras(settings: dict[str, Any], path: Path)
 @pytest.mark.parametrize(("settings", "path"), operator_cases("cameras_rays", having="intrinsics"))
 def test_rays_of_general_intrinsics(settings: dict[str, Any], path: Path) -> None:
     arrays = operator_arrays(settings, path)
-    size = settings.get("resolution", round(arrays["perspective_origins"].shape[1] ** 0.5))
-    rays = perspective_rays(arrays["cam2world"], arrays["intrinsics"], size)
+    rays = perspective_rays(arrays["cam2world"], arrays["intrinsics"], _size(settings, arrays))
     assert_close(rays.origins, arrays["perspective_origins"], TOLERANCE)
     assert_close(rays.directions, arrays["perspective_directions"], TOLERANCE)
 

@@ -25,6 +25,10 @@ def test_the_limit_is_where_the_activation_reaches_the_opacity(opacity: float) -
     assert (density_from_sigma(around) < opacity).tolist() == [True, False]
 
 
+def test_no_density_has_an_opacity_of_nothing_or_more_than_all() -> None:
+    assert (limit(0), limit(-1), limit(1), limit(2)) == (-math.inf, -math.inf, math.inf, math.inf)
+
+
 def test_what_each_option_leaves() -> None:
     sigma = torch.tensor([5.0, 5.0, 0.9, 5.0, 1.1])[:, None]
 
