@@ -163,7 +163,8 @@ def test_weights_of_the_stored_densities(path: Path) -> None:
 @pytest.mark.parametrize("path", discover("generator/*.json"))
 def test_rays_from_planes_to_pictures(path: Path) -> None:
     case = CaseOfF(path)
-    case.require("mid/triplane", "mid/ray_origins", "rng/pass0/stratified_jitter", "mid/feature_image")
+    case.require("mid/triplane", "mid/ray_origins", "mid/ray_directions", "rng/pass0/stratified_jitter")
+    case.require("mid/feature_image", "out/image_weights", "out/image_xyz", "out/image_depth")
     if case.options.get("density_noise"):
         pytest.skip(f"{case.about['name']} adds noise that it did not record")
     sampling = case.sampling()
