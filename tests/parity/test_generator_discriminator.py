@@ -52,9 +52,13 @@ def test_logits(path: Path) -> None:
     network = DualDiscriminator(**case["D_init_kwargs"]).eval()
     network.load_state_dict(weights)
     images = image_pair(case["D_input_recipe"], stored)
-    camera = torch.from_numpy(stored["D/in/camera"])
-    with torch.no_grad():
-        batch = network(images, camera, {})
-        alone = network({key: value[:1] for key, value in images.items()}, camera[:1], {})
-    np.testing.assert_allclose(batch, stored["D/out/logits_batch4"], rtol=0, atol=TOLERANCE)
-    np.testing.assert_allclose(alone, stored["D/out/logits_first_alone"], rtol=0, atol=TOLERANCE)
+    camera = torch.from_numpy(stored["D/in/camera"]) if "D/in/camera" in stored else None
+    compared = 0
+    for key, count in (("D/out/logits_batch4", len(images["image"])), ("D/out/logits_first_alone", 1)):
+        if key in stored:
+            first = {name: value[:count] for name, value in images.items()}
+            with torch.no_grad():
+                logits = network(first, None if camera is None else camera[:count], {})
+            np.testing.assert_allclose(logits, stored[key], rtol=0, atol=TOLERANCE)
+            compared += 1
+    assert compared

@@ -35,12 +35,8 @@ def pixels(image: Tensor) -> np.ndarray:
 @pytest.mark.parametrize("limit", [np.inf, 1.0])
 def test_activation(limit: float) -> None:
     x, noise, bias = randn(6, 5), randn(6, seed=1), randn(5, seed=2)
-    expected = bias_act(
-        torch.from_numpy(x + noise[:, None]),
-        torch.from_numpy(bias),
-        act="lrelu",
-        clamp=None if limit == np.inf else limit,
-    )
+    clamp = None if limit == np.inf else limit
+    expected = bias_act(torch.from_numpy(x + noise[:, None]), torch.from_numpy(bias), act="lrelu", clamp=clamp)
     activate(x, noise, bias, *REST, np.float32(limit))
     np.testing.assert_allclose(x, expected, **ROUNDING)
 
