@@ -47,9 +47,8 @@ def linefill_from_state_dict(state_dict: Mapping[str, Tensor]) -> LineFiller:
         InputError: no shape of the networks fits, or tensors are missing, too many, misshapen or not finite; the
             sentence names them.
     """
-    with torch.device("meta"):  # takes no random numbers from torch's generator
+    with torch.device("meta"):
         model = LineFiller(_stack_shape(state_dict, "generator"), _stack_shape(state_dict, "discriminator"))
-    model.to_empty(device="cpu")
     load_checked(model, state_dict, "a line filler")
     return model.eval()
 
@@ -60,7 +59,7 @@ def _stack_shape(state_dict: Mapping[str, Tensor], network: str) -> StackShape:
     convolutions: dict[int, tuple[int, ...]] = {}
     for name, tensor in state_dict.items():
         match, shape = pattern.fullmatch(name), shape_of(tensor)
-        if match and shape is not None and len(shape) == 4:
+        if match and shape is not None and len(shape) == 4 and 0 not in shape:
             convolutions[int(match[1])] = shape
     if not convolutions:
         raise InputError(

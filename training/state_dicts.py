@@ -17,10 +17,11 @@ _SHOWN = 5
 
 
 def load_checked(module: nn.Module, state_dict: Mapping[str, Tensor], what: str) -> None:
-    """Fill a module from a state dict that has exactly its keys and shapes, and finite numbers.
+    """Fill a module with copies, on the CPU, of a state dict that has exactly its keys and shapes, and finite numbers.
 
     Args:
-        module: is filled; on an error it is as before.
+        module: is filled; on an error it is as before. It may lie on the device ``meta``: then it takes no memory
+            before the state dict is known to fit, and no random numbers are drawn for it.
         state_dict: tensors by name.
         what: the model in words, for errors, e.g. ``a line filler``.
 
@@ -41,7 +42,11 @@ def load_checked(module: nn.Module, state_dict: Mapping[str, Tensor], what: str)
         "NaN or infinity in",
         [name for name in expected if not bool(torch.isfinite(state_dict[name]).all())],
     )
-    module.load_state_dict(dict(state_dict), strict=True)
+    copies = {
+        name: state_dict[name].detach().to("cpu", tensor.dtype, copy=True, memory_format=torch.contiguous_format)
+        for name, tensor in expected.items()
+    }
+    module.load_state_dict(copies, strict=True, assign=True)
 
 
 def shape_of(value: object) -> tuple[int, ...] | None:

@@ -114,14 +114,14 @@ def tagger_from_state_dict(state_dict: Mapping[str, Tensor], pca: Pca) -> Tagger
         InputError: tensors are missing, too many, misshapen or not finite; the sentence names them.
     """
     last = shape_of(state_dict.get(_LAST_LAYER))
-    if last is None or len(last) != 2 or last[0] < 1:
+    if last is None or last[1:] != (CHANNELS,) or last[0] < 1:
         raise InputError(
             f"Expected a tagger with {_LAST_LAYER} of shape (tags, {CHANNELS}), found {last or 'none'} "
             f"among {len(state_dict)} tensors."
         )
-    with torch.device("meta"):  # no time for random numbers that nobody needs, and none taken from torch's generator
+    with torch.device("meta"):
         resnet = ResNet50(last[0])
-    tagger = Tagger(resnet.to_empty(device="cpu"), pca)
+    tagger = Tagger(resnet, pca)
     load_checked(tagger, state_dict, "a tagger")
     return tagger.eval()
 

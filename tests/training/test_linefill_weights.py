@@ -157,6 +157,27 @@ def test_gaps_between_positions_are_refused(tensors):
     refused(tensors, r"none of the names generator\.15\.weight")
 
 
+def test_layers_that_would_fill_the_memory_are_refused_before_they_are_made(tensors):
+    """A first layer of 100,000 channels is 14 MB, the next one would be 360 GB."""
+    refused(tensors | {"generator.0.weight": torch.zeros(100_000, 4, 3, 3)}, r"for \(100000,\)")
+    refused(tensors | {"generator.0.weight": torch.zeros(2**40, 4, 0, 0)}, r"generator\.0\.")
+
+
+def test_tensors_with_gaps_and_repeats_are_right(tensors):
+    weight = tensors["generator.3.weight"]
+    spread = torch.zeros(32, 32, 3, 6)
+    spread[..., ::2] = weight
+    tensors |= {"generator.3.weight": spread[..., ::2], "generator.3.bias": torch.tensor(0.5).expand(32)}
+    model = linefill_from_state_dict(tensors)
+    assert torch.equal(model.generator[3].weight, weight)
+    assert model.generator[3].weight.is_contiguous()
+    assert torch.equal(model.generator[3].bias, torch.full((32,), 0.5))
+
+
+def test_weights_can_be_trained_on(tensors):
+    assert all(parameter.requires_grad for parameter in linefill_from_state_dict(tensors).parameters())
+
+
 # -- checkpoints ------------------------------------------------------------------------------------------------
 
 

@@ -230,7 +230,9 @@ def test_wrong_state_dicts_are_refused_by_name(tagger, pca):
     refused(r"NaN or infinity in resnet\.bn1\.bias\.", tagger_from_state_dict, spoilt, pca)
 
 
-@pytest.mark.parametrize("last", [None, "text", torch.zeros(()), torch.zeros(0, 2048), torch.zeros(3)])
+@pytest.mark.parametrize(
+    "last", [None, "text", torch.zeros(()), torch.zeros(0, 2048), torch.zeros(3), torch.zeros(2**60, 0)]
+)
 def test_last_layer_says_how_many_tags_there_are(pca, last):
     tensors = {} if last is None else {"resnet.fc.weight": last}
     refused(r"Expected a tagger with resnet\.fc\.weight of shape \(tags, 2048\)", tagger_from_state_dict, tensors, pca)
