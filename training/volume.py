@@ -134,7 +134,7 @@ def extract_volume(
 
     Args:
         G: the generator.
-        inputs: those of `TriPlaneGenerator.f`; angles, labels and rays in it are not read.
+        inputs: those of `TriPlaneGenerator.f`; angles, labels, rays and injections in it are not read.
         resolution: N, lattice points along a side of the box, 2 to 1024.
         protocol: its fields `lattice` and `mesh_cull` are read.
         engine: evaluates the field.
@@ -173,7 +173,7 @@ def field_of(G: GeneratorParts, inputs: Mapping[str, Any], noise_mode: NoiseMode
     Raises:
         InputError: the inputs do not fit, or are of several characters.
     """
-    of_views = ("camera_params", "force_rays", "fovs", "latent_injection", "neural_rendering_resolution")
+    of_views = ("camera_params", "force_rays", "latent_injection", "neural_rendering_resolution")
     front = {key: value for key, value in inputs.items() if key not in of_views}
     with torch.no_grad(), memory_explained("the resolution of the backbone"):
         request = read_request({**front, "elevations": [0.0], "azimuths": [0.0]}, G.expected())
