@@ -20,13 +20,16 @@ from training.layers import (
     FullyConnectedLayer,
     channels_at,
     require_counts,
+    require_known,
     require_power_of_two,
 )
-from training.mapping import MappingNetwork
+from training.mapping import MAPPING_OPTIONS, MappingNetwork
 from training.synthesis import fp16_resolution
 
 LAST_RESOLUTION = 4
 SKIP_GAIN = math.sqrt(0.5)
+BLOCK_OPTIONS = ("freeze_layers", "activation", "resample_filter", "fp16_channels_last")
+EPILOGUE_OPTIONS = ("mbstd_group_size", "mbstd_num_channels", "activation")
 
 
 def minibatch_std(x: Tensor, group_size: int | None, num_channels: int) -> Tensor:
@@ -211,6 +214,9 @@ class DualDiscriminator(nn.Module):
             raise InputError(f"Expected architecture 'resnet', the only one there is, found {architecture!r}.")
         if disc_c_noise < 0:
             raise InputError(f"Expected disc_c_noise of at least 0, found {disc_c_noise}.")
+        require_known("block_kwargs", block_kwargs or {}, BLOCK_OPTIONS)
+        require_known("mapping_kwargs", mapping_kwargs or {}, MAPPING_OPTIONS)
+        require_known("epilogue_kwargs", epilogue_kwargs or {}, EPILOGUE_OPTIONS)
         self.c_dim, self.img_resolution, self.img_channels = c_dim, img_resolution, img_channels
         self.cond_mode, self.disc_c_noise = CondMode.parse(cond_mode), disc_c_noise
         self.resolutions = [1 << power for power in range(img_resolution.bit_length() - 1, 2, -1)]

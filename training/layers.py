@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -75,6 +75,17 @@ def require_counts(**values: int) -> None:
     for name, value in values.items():
         if not isinstance(value, int) or value < 1:
             raise InputError(f"Expected {name} to be a whole number of at least 1, found {value}.")
+
+
+def require_known(name: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Check that all keyword arguments are known.
+
+    Raises:
+        InputError: naming those that are not, and what there is.
+    """
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise InputError(f"Expected {name} out of {', '.join(known)}, found {', '.join(unknown)}.")
 
 
 def channels_at(resolution: int, channel_base: int, channel_max: int) -> int:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from _exchange.errors import InputError
 from training.layers import FullyConnectedLayer, normalize_2nd_moment, require_counts
 
+MAPPING_OPTIONS = ("num_layers", "embed_features", "layer_features", "activation", "lr_multiplier", "w_avg_beta")
+
 
 class MappingNetwork(nn.Module):
     """Latent and label, each normalised, through fully connected layers.

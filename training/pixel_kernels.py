@@ -54,8 +54,8 @@ def smooth_and_activate(x, out, noise, bias, slope, gain, limit):  # type: ignor
 
 
 @njit(**KERNEL)
-def add_upsampled(small, out, limit):  # type: ignore[no-untyped-def]
-    """In place: clamp out (2 r, 2 r, K) and add small (r, r, K), upsampled."""
+def add_upsampled(small, out, bias, limit):  # type: ignore[no-untyped-def]
+    """In place: add bias (K,) to out (2 r, 2 r, K), clamp, and add small (r, r, K), upsampled."""
     height, width, channels = small.shape
     row = np.zeros((width + 2, channels), np.float32)
     for i in range(2 * height):
@@ -72,7 +72,7 @@ def add_upsampled(small, out, limit):  # type: ignore[no-untyped-def]
             middle = j // 2 + 1
             beside = middle - 1 if j % 2 == 0 else middle + 1
             for c in range(channels):
-                value = out[i, j, c]
+                value = out[i, j, c] + bias[c]
                 value = limit if value > limit else value
                 value = -limit if value < -limit else value
                 out[i, j, c] = value + NEAR * row[middle, c] + FAR * row[beside, c]

@@ -138,7 +138,7 @@ class PreparedBlock:
 
     layers: tuple[PreparedLayer, ...]
     image_weight: Tensor
-    image_bias: Tensor
+    image_bias: NDArray[np.float32]
     limit: np.float32
 
     @classmethod
@@ -151,7 +151,7 @@ class PreparedBlock:
             layers: tuple[PreparedLayer, ...] = (prepare_layer(block.conv1, styles[0], block.const),)
         else:
             layers = prepare_layer(block.conv0, styles[0], None), prepare_layer(block.conv1, styles[1], None)
-        return cls(layers, weight.T.contiguous(), torgb.bias, _limit(torgb.options.conv_clamp))
+        return cls(layers, weight.T.contiguous(), torgb.bias.detach().numpy(), _limit(torgb.options.conv_clamp))
 
     def features(self, x: Tensor | None, noises: list[NDArray[np.float32]]) -> Tensor:
         """Channels-last features (1, O, r, r)."""
@@ -164,11 +164,12 @@ class PreparedBlock:
         """Channels-last image (1, K, r, r) after the block; `before` is the image of half the size."""
         r = x.shape[-1]
         flat = x[0].permute(1, 2, 0).reshape(r * r, -1)
-        image = torch.addmm(self.image_bias, flat, self.image_weight).reshape(1, r, r, -1).permute(0, 3, 1, 2)
+        image = (flat @ self.image_weight).reshape(r, r, -1).numpy()
         if before is None:
-            return image.clamp_(-float(self.limit), float(self.limit))
-        add_upsampled(_pixels(before), _pixels(image), self.limit)
-        return image
+            np.clip(image + self.image_bias, -self.limit, self.limit, out=image)
+        else:
+            add_upsampled(_pixels(before), image, self.image_bias, self.limit)
+        return _channels_last(image)
 
 
 def is_published_kind(block: SynthesisBlock) -> bool:

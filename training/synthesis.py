@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from _exchange.errors import InputError
 from training.blocks import BlockOptions, SynthesisBlock
 from training.conditioning import CHONK_RESOLUTION, CondMode, condition_features, conditions_of, inject_front
-from training.layers import Noise, channels_at, require_counts, require_power_of_two
-from training.mapping import MappingNetwork
+from training.layers import Noise, channels_at, require_counts, require_known, require_power_of_two
+from training.mapping import MAPPING_OPTIONS, MappingNetwork
 
 FIRST_RESOLUTION = 4
 LevelObserver = Callable[[int, Tensor, Tensor], None]
@@ -181,6 +181,7 @@ class Backbone(nn.Module):
         self.z_dim, self.c_dim, self.w_dim = z_dim, c_dim, w_dim
         self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, cond_mode, **synthesis_kwargs)
         self.num_ws = self.synthesis.num_ws
+        require_known("mapping_kwargs", mapping_kwargs, MAPPING_OPTIONS)
         self.mapping = MappingNetwork(z_dim, c_dim, w_dim, self.num_ws, **mapping_kwargs)
 
 
@@ -190,10 +191,7 @@ def block_options_from(options: Mapping[str, Any]) -> BlockOptions:
     Raises:
         InputError: an option that blocks do not have.
     """
-    known = BlockOptions.__dataclass_fields__
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise InputError(f"Expected options of blocks out of {', '.join(known)}, found {', '.join(unknown)}.")
+    require_known("options of blocks", options, BlockOptions.__dataclass_fields__)
     return BlockOptions(**options)
 
 

@@ -62,8 +62,9 @@ def test_smoothing(r: int, limit: float) -> None:
 @pytest.mark.parametrize("limit", [np.inf, 0.5])
 def test_upsampling(r: int, limit: float) -> None:
     small, out = randn(r, r, 3), randn(2 * r, 2 * r, 3, seed=1)
-    expected = images(out).clamp(-limit, limit) + upsample2d(images(small), FILTER)
-    add_upsampled(small, out, np.float32(limit))
+    bias = randn(3, seed=2)
+    expected = images(out + bias).clamp(-limit, limit) + upsample2d(images(small), FILTER)
+    add_upsampled(small, out, bias, np.float32(limit))
     np.testing.assert_allclose(out, pixels(expected), **ROUNDING)
 
 
