@@ -42,7 +42,7 @@ from training.lattice import points_of_indices
 from training.paste import paste_params_of
 from training.random_model import empty_conditions, random_generator
 from training.request import latents_of_seeds
-from training.triplane import Manner, TriPlaneGenerator
+from training.triplane import TriPlaneGenerator
 from training.view_draws import ViewDraws
 
 RESOLUTION = 256
@@ -290,7 +290,7 @@ def _plain_character(
             index = torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK)
             with clock.stage(_PLAIN_VOLUME):
                 points = points_of_indices(index, RESOLUTION, "sheared", generator.box_warp)
-                generator.sample_mixed(points[None], None, ws, cond, manner=Manner(noise_mode="const"))
+                generator.sample_mixed(points[None], None, ws, cond, noise_mode="const")
     return pictures[0]
 
 

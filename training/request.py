@@ -154,11 +154,12 @@ def clearing_of(inputs: Mapping[str, Any]) -> Clearing:
     Raises:
         InputError: one is no finite number.
     """
-    values = {name: inputs.get(name) or 0.0 for name in Clearing.__dataclass_fields__}
+    values = {name: inputs.get(name) or 0.0 for name in ("triplane_crop", "cull_clouds", "binarize_clouds")}
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise InputError(f"Expected {name} to be a finite number, found {value!r:.80}.")
-    return Clearing(**{name: float(value) for name, value in values.items()})
+    crop, cull, binarize = (float(value) for value in values.values())
+    return Clearing(triplane_crop=crop, cull_clouds=cull, binarize_clouds=binarize)
 
 
 def render_size(value: object) -> int:

@@ -6,7 +6,7 @@ Source: spec/generator.md §7; `TriPlaneGenerator.f` follows the table "Data flo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from torch import Tensor
@@ -29,16 +29,16 @@ class Manner:
     """How a call is computed.
 
     Attributes:
-        draws: source of noise and sample positions; the default is torch's global CPU generator.
+        draws: source of noise and sample positions.
         engine: evaluates the field.
         noise_mode: of the backbone.
         depth_clamp: depths are limited to the samples of the whole batch, or of each view.
     """
 
-    draws: Draws = field(default_factory=GeneratorDraws)
-    engine: Engine = field(default_factory=PlainEngine)
-    noise_mode: NoiseMode = "random"
-    depth_clamp: Literal["batch", "view"] = "batch"
+    draws: Draws
+    engine: Engine
+    noise_mode: NoiseMode
+    depth_clamp: Literal["batch", "view"]
 
 
 class TriPlaneGenerator(GeneratorParts):
@@ -72,10 +72,10 @@ class TriPlaneGenerator(GeneratorParts):
             stop_level: planes are those of this level, in the main render.
             normalize_images: pictures stay in [-1, 1]; what `inputs` says goes before.
             return_more: add what was computed on the way, under ``more``.
-            draws: see `Manner`, also for the following.
+            draws: source of noise and sample positions; None: torch's global CPU generator.
             engine: evaluates the field; None: the plain one.
             noise_mode: of the backbone.
-            depth_clamp: batch or view.
+            depth_clamp: depths are limited to the samples of the whole batch, or of each view.
 
         Returns:
             ``image`` (B, 3, n, n), ``image_raw`` (B, 3, r, r), ``image_depth`` and ``image_weights`` (B, 1, r, r),
@@ -133,7 +133,10 @@ class TriPlaneGenerator(GeneratorParts):
         latent_injection: Mapping[str, Tensor] | None = None,
         stop_level: int | None = None,
         normalize_images: bool = True,
-        manner: Manner | None = None,
+        draws: Draws | None = None,
+        engine: Engine | None = None,
+        noise_mode: NoiseMode = "random",
+        depth_clamp: Literal["batch", "view"] = "batch",
     ) -> dict[str, Any]:
         """Pictures of (B, num_ws, w_dim) styles from (B, 25) labels, all perspective unless rays are given; see `f`."""
         size = render_size(neural_rendering_resolution or self.neural_rendering_resolution)
@@ -143,7 +146,7 @@ class TriPlaneGenerator(GeneratorParts):
             cond,
             rays,
             clearing or Clearing(),
-            manner or Manner(),
+            Manner(draws or GeneratorDraws(), engine or PlainEngine(), noise_mode, depth_clamp),
             injection=latent_injection or {},
             stop_level=stop_level,
             normalize_images=normalize_images,
@@ -171,7 +174,9 @@ class TriPlaneGenerator(GeneratorParts):
         ws: Tensor,
         cond: Mapping[str, Tensor],
         *,
-        manner: Manner | None = None,
+        noise_mode: NoiseMode = "random",
+        draws: Draws | None = None,
+        engine: Engine | None = None,
     ) -> dict[str, Tensor]:
         """The field at (B, M, 3) `head_world` points, metres, without crop or cull.
 
@@ -180,17 +185,19 @@ class TriPlaneGenerator(GeneratorParts):
             directions: ignored, as the decoder knows of none.
             ws: (B, num_ws, w_dim).
             cond: image conditions.
-            manner: see `Manner`.
+            noise_mode: of the backbone.
+            draws: source of noise; None: torch's global CPU generator.
+            engine: evaluates the field; None: the plain one.
 
         Returns:
             ``rgb`` (B, M, 32), ``sigma`` (B, M, 1) raw densities, ``xyz`` (B, M, 3) the points.
         """
-        manner = manner or Manner()
-        planes = self.planes(ws, cond, self.noise(manner.noise_mode, manner.draws))
-        decoded = manner.engine.decode(self.field(planes), points)
+        draws = draws or GeneratorDraws()
+        planes = self.planes(ws, cond, self.noise(noise_mode, draws))
+        decoded = (engine or PlainEngine()).decode(self.field(planes), points)
         sigma, spread = decoded.sigma, self.sampling().density_noise
         if spread:
-            sigma = sigma + spread * manner.draws.normal("density_noise", sigma.shape, sigma.device)
+            sigma = sigma + spread * draws.normal("density_noise", sigma.shape, sigma.device)
         return {"rgb": decoded.features, "sigma": sigma, "xyz": points}
 
     def sample(
@@ -203,11 +210,11 @@ class TriPlaneGenerator(GeneratorParts):
         *,
         truncation_psi: float = 1,
         truncation_cutoff: int | None = None,
-        manner: Manner | None = None,
+        **options: Any,
     ) -> dict[str, Tensor]:
-        """`mapping`, then `sample_mixed`."""
+        """`mapping`, then `sample_mixed` with these options."""
         ws = self.mapping(z, c, cond, truncation_psi, truncation_cutoff)
-        return self.sample_mixed(points, directions, ws, cond, manner=manner)
+        return self.sample_mixed(points, directions, ws, cond, **options)
 
     # -- inside a call ------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from torch_utils.determinism import Draws, GeneratorDraws
 from training.engine.plain import PlainEngine
 from training.layers import Noise
 from training.rays import as_image, labels_of, perspective_rays_of_labels
-from training.triplane import Manner, TriPlaneGenerator, shifted
+from training.triplane import TriPlaneGenerator, shifted
 
 PASTE = {"triplane_crop": 0.05, "cull_clouds": 0.3, "paste_params": {"thresh_dxyz": 1.0, "front_weight_erosion": 2}}
 
@@ -227,16 +227,14 @@ def test_synthesis_forward_and_sample_agree_with_f() -> None:
     generator, x = small_generator(), inputs()
     whole = generator.f(x, draws=_seeded(), return_more=True, normalize_images=True)
     more = whole["more"]
-    manner = Manner(_seeded())
-    pictures = generator.synthesis(more["ws"], more["camera_params"], x["cond"], manner=manner)
+    pictures = generator.synthesis(more["ws"], more["camera_params"], x["cond"], draws=_seeded())
     torch.testing.assert_close(pictures["image"], whole["image"])
-    manner = Manner(_seeded())
-    forward = generator(more["request"].z, more["camera_params"], x["cond"], manner=manner)
+    forward = generator(more["request"].z, more["camera_params"], x["cond"], draws=_seeded())
     torch.testing.assert_close(forward["image"], whole["image"])
     points = torch.rand(1, 20, 3) - 0.5
-    const = Manner(noise_mode="const")
-    mixed = generator.sample_mixed(points, None, more["ws"], x["cond"], manner=const)
-    sampled = generator.sample(points, None, more["request"].z, more["camera_params"], x["cond"], manner=const)
+    z, c = more["request"].z, more["camera_params"]
+    mixed = generator.sample_mixed(points, None, more["ws"], x["cond"], noise_mode="const")
+    sampled = generator.sample(points, None, z, c, x["cond"], noise_mode="const")
     assert torch.equal(sampled["sigma"], mixed["sigma"])
     assert torch.equal(mixed["xyz"], points)
     field = generator.field(generator.planes(more["ws"], x["cond"], Noise("const")))
