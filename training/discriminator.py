@@ -208,7 +208,7 @@ class DualDiscriminator(nn.Module):
         epilogue_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        require_power_of_two("img_resolution", img_resolution, 64, 1024)
+        img_resolution = require_power_of_two("img_resolution", img_resolution, 64, 1024)
         require_counts(img_channels=img_channels)
         if architecture != "resnet":
             raise InputError(f"Expected architecture 'resnet', the only one there is, found {architecture!r}.")

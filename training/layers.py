@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Literal, get_args
 
 import torch
@@ -56,14 +57,14 @@ class Noise:
 
 
 def require_power_of_two(name: str, value: int, low: int, high: int) -> int:
-    """`value`, a power of two from `low` to `high`.
+    """`value`, a power of two from `low` to `high`, as Python's own integer (checkpoints may hold NumPy's).
 
     Raises:
         InputError: it is not.
     """
-    if not isinstance(value, int) or value < low or value > high or value & (value - 1):
+    if not isinstance(value, Integral) or value < low or value > high or value & (value - 1):
         raise InputError(f"Expected {name} to be a power of two from {low} to {high}, found {value}.")
-    return value
+    return int(value)
 
 
 def require_counts(**values: int) -> None:
@@ -73,7 +74,7 @@ def require_counts(**values: int) -> None:
         InputError: naming the first that is not.
     """
     for name, value in values.items():
-        if not isinstance(value, int) or value < 1:
+        if not isinstance(value, Integral) or value < 1:
             raise InputError(f"Expected {name} to be a whole number of at least 1, found {value}.")
 
 

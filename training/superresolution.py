@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any
 
 from torch import Tensor, nn
@@ -55,9 +56,9 @@ class SuperresolutionHybrid8XDC(nn.Module):
         **block_options: Any,
     ) -> None:
         super().__init__()
-        require_power_of_two("img_resolution", img_resolution, 64, 1024)
+        img_resolution = require_power_of_two("img_resolution", img_resolution, 64, 1024)
         require_counts(channels=channels, w_dim=w_dim, img_channels=img_channels)
-        if not isinstance(channels_hidden, int) or channels_hidden < 2:
+        if not isinstance(channels_hidden, Integral) or channels_hidden < 2:
             raise InputError(
                 f"Expected sr_channels_hidden of at least 2, as the last block has half of it, found {channels_hidden}."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -49,7 +50,7 @@ class SynthesisNetwork(nn.Module):
         **block_options: Any,
     ) -> None:
         super().__init__()
-        require_power_of_two("the resolution of the backbone", img_resolution, FIRST_RESOLUTION, 1024)
+        img_resolution = require_power_of_two("the resolution of the backbone", img_resolution, FIRST_RESOLUTION, 1024)
         require_counts(w_dim=w_dim, img_channels=img_channels)
         self.w_dim, self.img_resolution, self.img_channels = w_dim, img_resolution, img_channels
         self.cond_mode = CondMode.parse(cond_mode)
@@ -197,9 +198,9 @@ def block_options_from(options: Mapping[str, Any]) -> BlockOptions:
 
 def fp16_resolution(img_resolution: int, num_fp16_res: int) -> int:
     """The lowest resolution that runs in half precision on CUDA."""
-    if not isinstance(num_fp16_res, int) or num_fp16_res < 0:
+    if not isinstance(num_fp16_res, Integral) or num_fp16_res < 0:
         raise InputError(f"Expected num_fp16_res to be a whole number of at least 0, found {num_fp16_res}.")
-    return max(2 * img_resolution >> num_fp16_res, 8)
+    return max(2 * img_resolution >> int(num_fp16_res), 8)
 
 
 def _require_room(mode: CondMode, channels: Mapping[int, int], img_channels: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -36,6 +37,12 @@ def test_every_size_has_the_same_keys_and_widths(size: int) -> None:
     assert shapes == {key: value.shape for key, value in module(512).state_dict().items() if "noise_const" not in key}
     assert made.block1.conv0.noise_const.shape == (size, size)
     assert made(x[:, :3], x, WS, Noise("none")).shape == (1, 3, size, size)
+
+
+def test_numbers_of_checkpoints_may_be_numpys() -> None:
+    made = module(np.int64(64), channels_hidden=np.int64(6))
+    assert type(made.img_resolution) is int
+    assert list(made.state_dict()) == list(module().state_dict())
 
 
 @pytest.mark.parametrize("antialias", [True, False])
