@@ -45,6 +45,7 @@ def generator_from(
             f"Expected constructor arguments {', '.join(missing)}, found {', '.join(init_kwargs) or 'none'}."
         )
     generator = TriPlaneGenerator(**init_kwargs)
+    generator.fit_published_styles(state_dict)
     load_checked(generator, state_dict, "this generator")
     if rendering_kwargs is not None:
         generator.rendering_kwargs = dict(rendering_kwargs)

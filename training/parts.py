@@ -18,7 +18,7 @@ from training.conditioning import CondMode, condition, lengthened_label
 from training.decoder import OSGDecoder
 from training.engine.interface import Composite, Field, Rays, Sampling
 from training.labels import conditioning_label
-from training.layers import Noise, NoiseMode, require_counts
+from training.layers import FullyConnectedLayer, Noise, NoiseMode, require_counts
 from training.paste import Pasted, PasteParams, Surface, paste_front
 from training.rays import as_image
 from training.request import LABEL_SIZE, Expected, Request
@@ -29,11 +29,14 @@ from training.settings import (
     sampling_of,
     superresolution_class,
 )
+from training.state_dicts import shape_of
 from training.synthesis import Backbone
 
 PLANES = 3
 FEATURES = 32
 """Channels of the feature image; its first three are the raw picture."""
+PUBLISHED_STYLE = 512
+"""Width of the styles that the published super-resolution takes."""
 
 
 class GeneratorParts(nn.Module):
@@ -112,6 +115,27 @@ class GeneratorParts(nn.Module):
         )
         multiplier = self.rendering_kwargs.get("decoder_lr_mul", 1)
         self.decoder = OSGDecoder(triplane_width, outputs=FEATURES, lr_multiplier=multiplier)
+
+    # -- loading ------------------------------------------------------------------------------------------------
+
+    def fit_published_styles(self, state_dict: Mapping[str, Any], prefix: str = "") -> None:
+        """Widen the styles of the super-resolution where a state dict about to be loaded has them as published.
+
+        Published code makes them 512 wide whatever `w_dim` is. With another `w_dim` such a generator can be loaded and
+        inspected, but makes no pictures.
+        """
+        found = shape_of(state_dict.get(f"{prefix}superresolution.block0.conv0.affine.weight"))
+        if found is None or found[1:] != (PUBLISHED_STYLE,) or self.superresolution.w_dim == PUBLISHED_STYLE:
+            return
+        self.superresolution.w_dim = PUBLISHED_STYLE
+        for block in self.superresolution.children():
+            for layer in block.children():
+                old = layer.get_submodule("affine").get_parameter("weight")
+                layer.affine = FullyConnectedLayer(PUBLISHED_STYLE, len(old), bias_init=1).to(old.device)
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+        self.fit_published_styles(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     # -- settings -----------------------------------------------------------------------------------------------
 

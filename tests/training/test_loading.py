@@ -10,7 +10,7 @@ import torch
 
 from _exchange.errors import InputError
 from tests.parity.fixtures import ROOT
-from tests.training.small_generator import init_kwargs, rendering_kwargs, small_generator
+from tests.training.small_generator import init_kwargs, inputs, rendering_kwargs, small_generator
 from training.labels import FFHQ_DISTANCE, FFHQ_FOCAL, conditioning_label
 from training.loading import generator_from
 from training.triplane import TriPlaneGenerator
@@ -82,6 +82,20 @@ def test_wrong_state_dicts_are_refused_with_their_keys() -> None:
         generator_from(init_kwargs(), {})
     with pytest.raises(InputError, match="constructor arguments z_dim, w_dim, found c_dim"):
         generator_from({key: value for key, value in init_kwargs().items() if key not in {"z_dim", "w_dim"}}, state)
+
+
+def test_styles_of_the_superresolution_are_as_wide_as_the_published_ones_where_a_file_says_so() -> None:
+    """Spec §1: another `w_dim` can be constructed and loaded, but not rendered."""
+    state = small_generator().state_dict()
+    for key in [key for key in state if key.startswith("superresolution.") and key.endswith("affine.weight")]:
+        state[key] = torch.ones(len(state[key]), 512)
+    loaded = TriPlaneGenerator(**init_kwargs())
+    loaded.load_state_dict(state, strict=True)
+    for generator in (loaded, generator_from(init_kwargs(), state)):
+        assert all(torch.equal(value, state[key]) for key, value in generator.state_dict().items())
+        assert list(generator.state_dict()) == list(state)
+    with pytest.raises(InputError, match=r"styles of shape \(1, n, 512\), found \(1, 6, 16\)"):
+        loaded.f(inputs())
 
 
 def _label() -> torch.Tensor:
