@@ -34,8 +34,10 @@ MeshCull = Literal["double_activation", "density_half"]
 def check_resolution(size: int) -> None:
     """Raise InputError unless `size` points a side make a lattice that we compute."""
     lowest, highest = RESOLUTIONS
-    if not lowest <= size <= highest:
-        raise InputError(f"Expected a lattice of at least {lowest} and at most {highest} points a side, found {size}.")
+    if not isinstance(size, int) or not lowest <= size <= highest:
+        raise InputError(
+            f"Expected a lattice of at least {lowest} and at most {highest} points a side, found {size!r:.80}."
+        )
 
 
 def lattice_points(size: int, lattice: Lattice) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ class IndexedSurface:
 
     Attributes:
         indices: (V, 3) float32 positions in steps along the volume's axes.
-        faces: (F, 3) int32, clockwise seen from the larger values' outside: counter-clockwise once one axis is negated.
+        faces: (F, 3) int32, clockwise seen from outside the larger values; counter-clockwise once one axis is negated.
         normals: (V, 3) float32, from the volume's differences.
         values: (V,) float32, the largest value near each vertex.
     """

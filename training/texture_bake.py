@@ -27,6 +27,8 @@ PADDING_TEXELS = 4
 LONGEST_CHART_BORDER = 60.0
 """Mean edges around a chart: longer ones take xatlas ever more time (200: four times), shorter ones cut more edges."""
 TEXTURE_SIZES = (16, 8192)
+_UP = np.array([0, 1, 0], np.float32)
+"""Normal of a vertex whose faces cancel out; files must not hold others than unit vectors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +89,7 @@ def textured(engine: Engine, field: Field, mesh: Mesh, texture_size: int = 1024)
     """
     layout = unwrap(mesh, texture_size)
     normals = smooth_normals(mesh.verts.astype(np.float32), mesh.faces.astype(np.int32))[layout.source]
+    normals[~normals.any(1)] = _UP
     cut = Mesh(mesh.verts[layout.source], layout.faces)
     return TexturedMesh(cut, layout.uv, normals, Texture(bake(engine, field, cut, layout), "clamp", "clamp"))
 

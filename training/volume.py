@@ -70,7 +70,7 @@ class Export:
         max_batch: points handed to an engine at once.
 
     Raises:
-        InputError: the resolution is out of range, or an option is no finite number.
+        InputError: the resolution or the batch is out of range, or an option is no finite number.
     """
 
     resolution: int
@@ -82,6 +82,8 @@ class Export:
 
     def __post_init__(self) -> None:
         check_resolution(self.resolution)
+        if self.max_batch < 1:
+            raise InputError(f"Expected max_batch of at least 1 point, found {self.max_batch}.")
         for name in ("triplane_crop", "cull_clouds"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, (int, float)) and math.isfinite(value)):

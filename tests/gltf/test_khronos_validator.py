@@ -9,13 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from _databacks.characters import SAMPLE_SEEDS, write_character
 from _exchange.glb import write_mesh_glb
 from _exchange.items import Alignment, ItemId, MethodInput, Region
 from _exchange.mesh import Mesh
+from _exchange.protocol import CORRECTED
 from _methods.interface import MethodSettings
 from _methods.registry import find
+from tests.training.closed_form_fields import ClosedFormEngine, any_field
+from training.texture_bake import textured
+from training.volume import Export, mesh_of_field
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NODE_MODULES = REPOSITORY / "_env" / "node_modules"
@@ -60,6 +65,14 @@ def test_characters(validate, tmp_path: Path, seed: int) -> None:
 def test_bare_meshes(validate, tmp_path: Path, colors: bool) -> None:
     rgba = np.full((3, 4), 200, np.uint8) if colors else None
     write_mesh_glb(tmp_path / "mesh.glb", Mesh(np.eye(3, dtype=np.float32), np.array([[0, 1, 2]]), rgba))
+    validate(tmp_path / "mesh.glb")
+
+
+def test_textured_surfaces(validate, tmp_path: Path) -> None:
+    """A rough one, whose slivers and folds could leave vertices without a normal."""
+    engine = ClosedFormEngine(lambda points: 500 * torch.sin(points * 60).sum(-1))
+    surface = mesh_of_field(engine, any_field(), Export.of({"triplane_crop": 0.1}, 20, CORRECTED))
+    textured(engine, any_field(), surface, 64).write_glb(tmp_path / "mesh.glb")
     validate(tmp_path / "mesh.glb")
 
 

@@ -150,6 +150,13 @@ def test_both_sides_of_a_cut_have_one_normal_that_looks_out(surface: Mesh, resul
     np.testing.assert_array_equal(result.normals[order][twins], result.normals[order][twins + 1])
 
 
+def test_where_faces_cancel_out_normals_still_have_unit_length(engine: ClosedFormEngine) -> None:
+    """A leaf with two faces back to back."""
+    verts = np.array([[0, 0, 0], [0.1, 0, 0], [0, 0.1, 0]], np.float32)
+    leaf = textured(engine, any_field(), Mesh(verts, np.array([[0, 1, 2], [0, 2, 1]])), 16)
+    np.testing.assert_allclose(np.linalg.norm(leaf.normals, axis=1), 1)
+
+
 # -- files ------------------------------------------------------------------------------------------------------
 
 

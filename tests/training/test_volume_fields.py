@@ -15,7 +15,7 @@ from _exchange.mesh import Mesh
 from _exchange.protocol import CORRECTED, PAPER, Protocol
 from tests.training.closed_form_fields import ClosedFormEngine, any_field, ball, torus
 from training.clearing import EMPTY
-from training.lattice import lattice_points, points_of_indices
+from training.lattice import Lattice, lattice_points, points_of_indices
 from training.surface import enclosed_volume, is_watertight
 from training.volume import Export, mesh_of_field, volume_of_field
 
@@ -49,10 +49,25 @@ def test_lattices_span_the_box_of_the_field() -> None:
     assert float(points_of_indices(torch.tensor([4**3 - 1]), 4, "true", 1.0).max()) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("size", [1, 1025])
-def test_resolutions_out_of_range_are_refused(size: int) -> None:
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("lattice", ["sheared", "true"])
+@pytest.mark.parametrize("size", [64, 100])
+def test_lattices_are_the_same_bits_on_a_gpu(size: int, lattice: Lattice) -> None:
+    index = torch.arange(size**3)
+    there = points_of_indices(index.cuda(), size, lattice).cpu()
+    torch.testing.assert_close(there, points_of_indices(index, size, lattice), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("size", [1, 1025, 8.5])
+def test_resolutions_out_of_range_are_refused(size: float) -> None:
     with pytest.raises(InputError, match=f"at least 2 and at most 1024 points a side, found {size}"):
         Export.of({}, size, PAPER)
+
+
+def test_batches_of_nothing_are_refused() -> None:
+    with pytest.raises(InputError, match="max_batch of at least 1 point, found 0"):
+        Export.of({}, 8, PAPER, 0)
 
 
 # -- volumes ----------------------------------------------------------------------------------------------------
