@@ -16,11 +16,13 @@ from training.random_model import NOTE, random_generator
 TINY = {"backbone_resolution": 16, "channel_base": 256, "channel_max": 16, "z_dim": 16, "w_dim": 16}
 
 
-def write_generator(path: Path, note: str = NOTE, trained_without: tuple[str, ...] = (), **changes: Any) -> Path:
-    """A seeded random generator of 64-pixel pictures from renders of 12 pixels."""
+def write_generator(
+    path: Path, note: str = NOTE, trained_without: tuple[str, ...] = (), render_size: int = 12, **changes: Any
+) -> Path:
+    """A seeded random generator of 64-pixel pictures."""
     kwargs = small(**{**TINY, "img_resolution": 64, **changes})
     generator = random_generator(kwargs)
-    generator.neural_rendering_resolution = 12
+    generator.neural_rendering_resolution = render_size
     attributes = {"note": note, "trained_without": list(trained_without)}
     write_safetensors(checkpoint_of(generator, kwargs, attributes), "G_ema", path)
     return path

@@ -121,8 +121,9 @@ def test_cuda_where_there_is_none_is_a_missing_component(files: Path) -> None:
 # -- pictures ---------------------------------------------------------------------------------------------------
 
 
-def test_the_front_view_shows_the_portrait_where_it_was_pasted(files: Path) -> None:
-    shown = rendered(method(files))
+def test_the_front_view_shows_the_portrait_where_it_was_pasted(tmp_path: Path) -> None:
+    write_generator(tmp_path / "finer.safetensors", trained_without=("line_filler",), render_size=64)
+    shown = rendered(method(tmp_path, name="finer"))
     picture, unpasted = (composite_on_white(rgba).astype(int) for rgba in (shown.rgba(), shown.unpasted))
     portrait = composite_on_white(portrait_of_disc(150)).astype(int)
     pasted = (abs(picture - unpasted) > 8).any(axis=-1)
