@@ -56,13 +56,18 @@ class Noise:
         return self.draws.normal(f"{self.prefix}{name}", (batch, 1, resolution, resolution), device)
 
 
+def is_whole(value: object) -> bool:
+    """Whether this is an integer, Python's or NumPy's: checkpoints hold both."""
+    return isinstance(value, Integral)
+
+
 def require_power_of_two(name: str, value: int, low: int, high: int) -> int:
-    """`value`, a power of two from `low` to `high`, as Python's own integer (checkpoints may hold NumPy's).
+    """`value`, a power of two from `low` to `high`, as Python's own integer.
 
     Raises:
         InputError: it is not.
     """
-    if not isinstance(value, Integral) or value < low or value > high or value & (value - 1):
+    if not is_whole(value) or value < low or value > high or value & (value - 1):
         raise InputError(f"Expected {name} to be a power of two from {low} to {high}, found {value}.")
     return int(value)
 
@@ -74,7 +79,7 @@ def require_counts(**values: int) -> None:
         InputError: naming the first that is not.
     """
     for name, value in values.items():
-        if not isinstance(value, Integral) or value < 1:
+        if not is_whole(value) or value < 1:
             raise InputError(f"Expected {name} to be a whole number of at least 1, found {value}.")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from numbers import Integral
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from _exchange.errors import InputError
 from torch_utils.ops.resize import bilinear, bilinear_antialiased
 from training.blocks import SynthesisBlock
-from training.layers import Noise, require_counts, require_power_of_two
+from training.layers import Noise, is_whole, require_counts, require_power_of_two
 from training.synthesis import block_options_from
 
 GROWTH = 4
@@ -58,7 +57,7 @@ class SuperresolutionHybrid8XDC(nn.Module):
         super().__init__()
         img_resolution = require_power_of_two("img_resolution", img_resolution, 64, 1024)
         require_counts(channels=channels, w_dim=w_dim, img_channels=img_channels)
-        if not isinstance(channels_hidden, Integral) or channels_hidden < 2:
+        if not is_whole(channels_hidden) or channels_hidden < 2:
             raise InputError(
                 f"Expected sr_channels_hidden of at least 2, as the last block has half of it, found {channels_hidden}."
             )

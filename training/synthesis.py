@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from numbers import Integral
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from _exchange.errors import InputError
 from training.blocks import BlockOptions, SynthesisBlock
 from training.conditioning import CHONK_RESOLUTION, CondMode, condition_features, conditions_of, inject_front
-from training.layers import Noise, channels_at, require_counts, require_known, require_power_of_two
+from training.layers import Noise, channels_at, is_whole, require_counts, require_known, require_power_of_two
 from training.mapping import MAPPING_OPTIONS, MappingNetwork
 
 FIRST_RESOLUTION = 4
@@ -198,7 +197,7 @@ def block_options_from(options: Mapping[str, Any]) -> BlockOptions:
 
 def fp16_resolution(img_resolution: int, num_fp16_res: int) -> int:
     """The lowest resolution that runs in half precision on CUDA."""
-    if not isinstance(num_fp16_res, Integral) or num_fp16_res < 0:
+    if not is_whole(num_fp16_res) or num_fp16_res < 0:
         raise InputError(f"Expected num_fp16_res to be a whole number of at least 0, found {num_fp16_res}.")
     return max(2 * img_resolution >> int(num_fp16_res), 8)
 
