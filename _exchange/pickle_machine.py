@@ -31,6 +31,7 @@ _BYTES_PER_OBJECT = 200
 _KEY_LIMIT = 1 << 60
 """Whole numbers as keys stay below Python's hash modulus 2⁶¹ − 1: larger ones can be made to collide."""
 _LONGEST_FOUND = 200
+_LONGEST_NAME = 120
 _NEWEST_PROTOCOL = 5
 _SCALARS = (str, bytes, int, float, bool, type(None))
 _MARK = object()
@@ -214,7 +215,7 @@ class _Machine:
             raise ValueError("the name of a global that is no text")
         full = f"{module}.{name}"
         if full not in self.entries or "." in name:
-            raise ValueError(f"the global {full}, which is not on the list of allowed names")
+            raise ValueError(f"the global {full[:_LONGEST_NAME]}, which is not on the list of allowed names")
         self.stack.append(_Global(self.entries[full]))
 
     def call(self) -> None:

@@ -6,6 +6,7 @@ form before version 1.6. Source: spec/generator.md §9.2.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 from typing import Any
@@ -20,14 +21,15 @@ MAX_STORAGES = 20_000
 """Storages of one file; the published snapshot has about 450."""
 _HEADER_BYTES = 4096
 _HEADER_OPERATIONS = 200
-_MAGIC_WITHIN = 24
-"""Bytes of the first pickle: protocol, from 4 on a frame, the number, the end."""
-_MAGIC_PICKLE = b"\x8a\x0a" + MAGIC.to_bytes(10, "little") + b"."
+_FIRST_PICKLE = re.compile(
+    rb"\x80[\2-\5](\x95.{8})?\x8a\x0a" + re.escape(MAGIC.to_bytes(10, "little")) + rb"\.", re.DOTALL
+)
+"""Protocol, from 4 on a frame, the number, the end."""
 
 
 def is_legacy_file(head: bytes) -> bool:
     """Whether a file starts with the first pickle of a legacy stream, of protocol 2 or later."""
-    return head[:1] == b"\x80" and _MAGIC_PICKLE in head[:_MAGIC_WITHIN]
+    return _FIRST_PICKLE.match(head) is not None
 
 
 class StorageStreams:

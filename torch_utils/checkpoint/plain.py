@@ -9,7 +9,7 @@ import numpy as np
 
 from _exchange.pickle_machine import MAX_GROWTH, SMALL_CHANGE
 
-MAX_NODES = 1_000_000
+MAX_NODES = 200_000
 MAX_DEPTH = 40
 _LONGEST_INTEGER = 1024
 _NOT_PLAIN = object()
