@@ -90,7 +90,7 @@ def test_even_fog_has_the_opacity_of_its_length() -> None:
 def test_results_do_not_depend_on_the_parts(clearing: Clearing, fine: int) -> None:
     """Rows of a matrix product are summed alike however many there are, to float32's rounding of values near 10."""
     sampling = Sampling(0.5, 1.5, 10, fine, white_back=True, density_noise=0.1)
-    parts = [PlainEngine(at_once) for at_once in (1 << 18, 90, 1)]
+    parts = [PlainEngine(at_once) for at_once in (1 << 15, 90, 1)]
     seen = [engine.render(_random(), _rays(), sampling, clearing, _draws()) for engine in parts]
     for other in seen[1:]:
         for name in ("features", "depth", "opacity", "xyz"):

@@ -73,7 +73,7 @@ class PlainEngine(Engine):
 
     name = "plain"
 
-    def __init__(self, points_at_once: int = 1 << 18) -> None:
+    def __init__(self, points_at_once: int = 1 << 15) -> None:
         self.points_at_once = points_at_once
 
     def render(self, field: Field, rays: Rays, sampling: Sampling, clearing: Clearing, draws: Draws) -> Composite:
