@@ -38,9 +38,11 @@ def outside_crop(points: Tensor, box_warp: float, triplane_crop: float) -> Tenso
 
 
 def clear(sigma: Tensor, points: Tensor, box_warp: float, clearing: Clearing) -> Tensor:
-    """Raw densities (…, 1) of (…, 3) points after crop, then binarisation or else cull."""
+    """Raw densities (…, 1) of (…, 3) points after crop and occupancy, then binarisation or else cull."""
     if clearing.triplane_crop:
         sigma = torch.where(outside_crop(points, box_warp, clearing.triplane_crop), EMPTY, sigma)
+    if clearing.occupancy is not None:
+        sigma = torch.where(clearing.occupancy.knows_empty(points, box_warp), EMPTY, sigma)
     if clearing.binarize_clouds:
         thin = density_from_sigma(sigma) < clearing.binarize_clouds
         return torch.where(thin, EMPTY, torch.full_like(sigma, SOLID))

@@ -123,10 +123,11 @@ def _rules(field: Field, clearing: Clearing) -> Rules:
     opacity = clearing.binarize_clouds or clearing.cull_clouds
     thin = -np.inf if opacity <= 0 else np.inf if opacity >= 1 else limit(opacity)
     crop = field.box_warp / 2 - clearing.triplane_crop if clearing.triplane_crop else np.inf
+    cells = None if clearing.occupancy is None else clearing.occupancy.cells
     return Rules(
         crop=np.float32(crop),
         thin=np.float32(thin),
         solidify=bool(clearing.binarize_clouds),
-        occupied=np.zeros(0, np.uint8),
-        cells=1,
+        occupied=np.zeros(0, np.uint8) if cells is None else cells.numpy().astype(np.uint8).ravel(),
+        cells=1 if cells is None else len(cells),
     )

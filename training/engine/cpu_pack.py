@@ -64,9 +64,11 @@ def _packed(field: Field, texels: Floats, channels: int, hidden: int) -> PackedF
 def _texels(planes: Tensor, depth: int, channels: int) -> Floats:
     """Flat (3, R, R, depth, channels) of (3, C · depth, R, R) planes."""
     by_slice = planes.detach().unflatten(1, (-1, depth)).permute(0, 3, 4, 2, 1)
-    laid_out = torch.zeros(*by_slice.shape[:-1], channels)
-    laid_out[..., : by_slice.shape[-1]] = by_slice
-    return laid_out.numpy().ravel()
+    # NumPy asks for huge pages, and rays cross thousands of small ones.
+    laid_out = np.empty((*by_slice.shape[:-1], channels), np.float32)
+    torch.from_numpy(laid_out)[..., : by_slice.shape[-1]] = by_slice
+    laid_out[..., by_slice.shape[-1] :] = 0
+    return laid_out.ravel()
 
 
 def _filled_up(count: int, step: int) -> int:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import triton
 from torch import Tensor
 
 from _exchange.errors import InputError
+from training.clearing import EMPTY
 from training.engine.cuda_field import POINTS_BLOCK, composite_kernel, points_kernel, ray_sigma_kernel
 from training.engine.cuda_packed import PackedField, padded_size
 from training.engine.cuda_rays import MARCH_BLOCK, fine_depths_kernel, march_kernel, merge_kernel
@@ -108,6 +110,9 @@ def sample(field: PackedField, rays: RayBundle, depths: Tensor, clearing: Cleari
         num_warps=4,
         enable_fp_fusion=False,
     )
+    if clearing.occupancy is not None:
+        points = rays.origins[:, None] + depths[..., None] * rays.directions[:, None]
+        sigma = torch.where(clearing.occupancy.knows_empty(points, field.box_warp)[..., 0], EMPTY, sigma)
     return Samples(depths, sigma)
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from torch_utils.determinism import Draws
+from training.engine.occupancy import Occupancy
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +63,13 @@ class Clearing:
         triplane_crop: metres taken from each side of the cube in x and z.
         cull_clouds: samples of less opacity are emptied.
         binarize_clouds: likewise, and all others made solid; goes before `cull_clouds`.
+        occupancy: samples in its empty cells are emptied as well; None empties none.
     """
 
     triplane_crop: float = 0.0
     cull_clouds: float = 0.0
     binarize_clouds: float = 0.0
+    occupancy: Occupancy | None = None
 
 
 @dataclass(frozen=True)
