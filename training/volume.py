@@ -33,6 +33,7 @@ from torch_utils.determinism import GeneratorDraws
 from training.capped_grid import CroppedLattice, capped_sigma
 from training.clearing import EMPTY, limit
 from training.engine.interface import Engine, Field
+from training.engine.plain import PlainEngine
 from training.lattice import (
     CHECK_WEIGHTS,
     LEVEL,
@@ -127,7 +128,7 @@ def extract_volume(
     resolution: int,
     protocol: Protocol,
     *,
-    engine: Engine,
+    engine: Engine | None = None,
     noise_mode: NoiseMode = "const",
     channels: int = 0,
     max_batch: int = MAX_BATCH,
@@ -139,7 +140,7 @@ def extract_volume(
         inputs: those of `TriPlaneGenerator.f`; angles, labels, rays and injections in it are not read.
         resolution: N, lattice points along a side of the box, 2 to 1024.
         protocol: its fields `lattice` and `mesh_cull` are read.
-        engine: evaluates the field.
+        engine: evaluates the field; None: the plain one.
         noise_mode: of the backbone.
         channels: how many features to keep for every point.
         max_batch: points handed to the engine at once; results do not depend on it.
@@ -149,7 +150,7 @@ def extract_volume(
         SuiteError: it does not fit into memory.
     """
     export = Export.of(inputs, resolution, protocol, max_batch)
-    return volume_of_field(engine, field_of(G, inputs, noise_mode), export, channels)
+    return volume_of_field(engine or PlainEngine(), field_of(G, inputs, noise_mode), export, channels)
 
 
 def extract_mesh(
@@ -158,13 +159,13 @@ def extract_mesh(
     resolution: int,
     protocol: Protocol,
     *,
-    engine: Engine,
+    engine: Engine | None = None,
     noise_mode: NoiseMode = "const",
     max_batch: int = MAX_BATCH,
 ) -> Mesh:
     """The surface of one character: `mesh_of_field`, with the arguments and errors of `extract_volume`."""
     export = Export.of(inputs, resolution, protocol, max_batch)
-    return mesh_of_field(engine, field_of(G, inputs, noise_mode), export)
+    return mesh_of_field(engine or PlainEngine(), field_of(G, inputs, noise_mode), export)
 
 
 def field_of(G: GeneratorParts, inputs: Mapping[str, Any], noise_mode: NoiseMode = "const") -> Field:

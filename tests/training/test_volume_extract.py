@@ -39,12 +39,12 @@ def test_raw_densities_are_those_of_sample_mixed_at_the_coordinates(generator: T
 
 def test_the_density_is_one_half_on_the_surface(generator: TriPlaneGenerator) -> None:
     """In `head_world`, without a flip: at vertices that are not on a cap, σ is 1 to a hundredth of its spread."""
-    mesh = extract_mesh(generator, {**inputs(), **EVALUATION}, 48, CORRECTED, engine=PLAIN)
+    mesh = extract_mesh(generator, {**inputs(), **EVALUATION}, 48, CORRECTED)
     assert is_watertight(mesh)
     free = (np.abs(mesh.verts) < [0.249, 0.349, 0.249]).all(1)
     assert free.sum() > 100
     decoded = PLAIN.decode(field_of(generator, inputs()), torch.from_numpy(mesh.verts[free])[None])
-    volume = extract_volume(generator, inputs(), 16, CORRECTED, engine=PLAIN)
+    volume = extract_volume(generator, inputs(), 16, CORRECTED)
     assert (decoded.sigma - 1).abs().mean() < 0.01 * volume.sigmas.std()
     np.testing.assert_allclose(mesh.colors[free, :3], decoded.features[0, :, :3].clamp(0, 1) * 255, atol=0.5 + 1e-2)
 
@@ -68,7 +68,7 @@ def test_the_view_in_the_inputs_plays_no_part_and_nothing_is_written(generator: 
     x = {**inputs(), "latent_injection": {"dw": torch.ones(1, 16)}, "camera_params": torch.rand(1, 25)}
     kept = dict(x)
     turned = {**x, "elevations": torch.tensor([-20.0]), "azimuths": torch.tensor([150.0])}
-    first, second = (extract_volume(generator, given, 8, PAPER, engine=PLAIN) for given in (x, turned))
+    first, second = (extract_volume(generator, given, 8, PAPER) for given in (x, turned))
     np.testing.assert_array_equal(first.sigmas, second.sigmas)
     assert x.keys() == kept.keys()
     assert all(x[key] is kept[key] for key in x)
@@ -92,11 +92,11 @@ def test_random_noise_is_that_of_seed_zero(generator: TriPlaneGenerator) -> None
 
 def test_several_characters_are_refused(generator: TriPlaneGenerator) -> None:
     with pytest.raises(InputError, match="found"):
-        extract_mesh(generator, inputs(batch=2), 8, PAPER, engine=PLAIN)
+        extract_mesh(generator, inputs(batch=2), 8, PAPER)
 
 
 def test_weights_that_are_not_finite_are_refused(generator: TriPlaneGenerator) -> None:
     broken = small_generator()
     broken.get_parameter("decoder.net.2.bias")[0] = torch.nan
     with pytest.raises(InputError, match=r"finite raw densities.* Check the checkpoint"):
-        extract_mesh(broken, inputs(), 8, CORRECTED, engine=PLAIN)
+        extract_mesh(broken, inputs(), 8, CORRECTED)
