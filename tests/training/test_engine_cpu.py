@@ -52,6 +52,8 @@ def assert_same_picture(fast: Composite, plain: Composite) -> None:
         assert found.shape == expected.shape
         assert found.isfinite().all()
         difference = (found - expected).abs()
+        if name == "depth":  # of an almost empty ray it is a quotient of roundings
+            difference = difference * plain.opacity.clamp(max=1)
         assert float((difference <= 1e-4).double().mean()) >= 0.995, name
         assert float(difference.mean()) < 5e-6, name
 
