@@ -48,7 +48,7 @@ class Request:
 
     Attributes:
         batch: B.
-        device: of the tensors given, otherwise that of the generator.
+        device: that of the generator; what is given moves there.
         cond: image conditions.
         z: (B, z_dim) latents, None where others are given.
         zs: (B, num_ws, z_dim) latents per style, likewise.
@@ -120,13 +120,13 @@ def read_request(
     given = {key: value for key, value in inputs.items() if value is not None}
     if not isinstance(given.get("cond"), Mapping):
         raise InputError(f"Expected inputs with cond, the dict of conditions, found the keys {sorted(given)}.")
-    batch, device = _batch_and_device(given, expected.device)
+    batch, device = _batch(given), expected.device
     z, zs, ws = _latents(given, batch, device, expected)
     distances = _numbers(given, "distances", batch, device, default=1.0)
     angles = _angles(given, batch, device, distances)
     labels = _labels(given, batch, device, angles)
     size = render_size(given.get("neural_rendering_resolution", expected.render_size))
-    in_dict = given.get("latent_injection", {})
+    argument, in_dict = (_moved(part, device) for part in (latent_injection, given.get("latent_injection")))
     return Request(
         batch=batch,
         device=device,
@@ -137,12 +137,17 @@ def read_request(
         distances=distances,
         labels=labels,
         rays=_rays(
-            given.get("force_rays", force_rays), labels, angles, size=size, batch=batch, box_warp=expected.box_warp
+            _moved(given.get("force_rays", force_rays), device),
+            labels,
+            angles,
+            size=size,
+            batch=batch,
+            box_warp=expected.box_warp,
         ),
         clearing=clearing_of(given),
         paste=paste_params_of(given["paste_params"]) if "paste_params" in given else None,
         normalize_images=bool(given.get("normalize_images", normalize_images)),
-        injection={**(latent_injection or {}), **in_dict},
+        injection={**argument, **in_dict},
         injection_of_masks=in_dict,
         update_emas=bool(given.get("update_emas", False)),
     )
@@ -194,15 +199,19 @@ def front_rays(request: Request, size: int, box_warp: float) -> Rays:
     return orthographic_rays(cameras, size, box_warp, request.device)
 
 
-def _batch_and_device(given: Mapping[str, Any], device: torch.device) -> tuple[int, torch.device]:
+def _batch(given: Mapping[str, Any]) -> int:
     for key in _BATCH_FROM:
         if key in given:
             value = given[key]
             count = len(value) if isinstance(value, Sequence) or (isinstance(value, Tensor) and value.ndim) else 0
             if not count:
                 raise InputError(f"Expected {key} with one entry per character, found {value!r:.80}.")
-            return count, value.device if isinstance(value, Tensor) else device
+            return count
     raise InputError(f"Expected inputs with one of {', '.join(_BATCH_FROM)}, found the keys {sorted(given)}.")
+
+
+def _moved(tensors: Mapping[str, Tensor] | None, device: torch.device) -> dict[str, Tensor]:
+    return {key: value.to(device) for key, value in (tensors or {}).items()}
 
 
 def _tensor(given: Mapping[str, Any], key: str, shape: tuple[int, ...], device: torch.device) -> Tensor | None:
@@ -269,7 +278,7 @@ def _labels(given: Mapping[str, Any], batch: int, device: torch.device, angles: 
 
 
 def _rays(
-    forced: Mapping[str, Tensor] | None,
+    forced: Mapping[str, Tensor],
     labels: Tensor | None,
     angles: Angles | None,
     *,
@@ -278,7 +287,7 @@ def _rays(
     box_warp: float,
 ) -> Rays | None:
     """Given rays, or those of the labels; orthographic ones from the angles where they are known."""
-    if forced is not None:
+    if forced:
         rays = rays_from_images(forced)
         if len(rays.origins) != batch:
             raise InputError(f"Expected force_rays for {batch} views, found {len(rays.origins)}.")

@@ -131,6 +131,25 @@ def test_the_front_weight_ignores_what_lies_outside_the_picture() -> None:
     torch.testing.assert_close(pasted.mask_frontweight, torch.ones(1, 1, SIZE, SIZE))
 
 
+@pytest.mark.parametrize("grad_sample", [False, True])
+def test_gradients_flow_through_the_lookup_only_when_asked_for(grad_sample: bool) -> None:
+    xyz = _wall().requires_grad_()
+    surface = Surface(torch.ones(1, 1, SIZE, SIZE), xyz, orthographic_rays([Camera(0.0, 0.0)], SIZE, BOX))
+    pasted = paste_front(
+        torch.zeros(1, 3, SIZE, SIZE, requires_grad=True),
+        _front(),
+        surface,
+        PasteParams(thresh_edges=0.2, grad_sample=grad_sample),
+        box_warp=BOX,
+        ray_start=0.5,
+        occlusion=lambda rays: torch.zeros(1, SIZE * SIZE, 1),
+        front_opacity=lambda: torch.ones(1, 1, SIZE, SIZE),
+    )
+    pasted.image.sum().backward()
+    assert (xyz.grad is not None) == grad_sample
+    assert not pasted.mask.requires_grad
+
+
 def test_another_picture_can_be_looked_up_and_unknown_thresholds_are_refused() -> None:
     other = torch.zeros(1, 3, SIZE, SIZE)
     _, pasted = _pasted(params=PasteParams(thresh_edges=0.2, force_image=other))
