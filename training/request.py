@@ -118,7 +118,7 @@ def read_request(
     """
     refuse_unknown("inputs of the generator", inputs, KEYS)
     given = {key: value for key, value in inputs.items() if value is not None}
-    if not isinstance(given.get("cond"), Mapping):
+    if "cond" not in given:
         raise InputError(f"Expected inputs with cond, the dict of conditions, found the keys {sorted(given)}.")
     batch, device = _batch(given), expected.device
     z, zs, ws = _latents(given, batch, device, expected)
@@ -126,18 +126,18 @@ def read_request(
     angles = _angles(given, batch, device, distances)
     labels = _labels(given, batch, device, angles)
     size = render_size(given.get("neural_rendering_resolution", expected.render_size))
-    argument, in_dict = (_moved(part, device) for part in (latent_injection, given.get("latent_injection")))
+    argument, in_dict = (_moved(part, device) for part in (latent_injection, _mapping(given, "latent_injection")))
     return Request(
         batch=batch,
         device=device,
-        cond=given["cond"],
+        cond=_mapping(given, "cond"),
         z=z,
         zs=zs,
         ws=ws,
         distances=distances,
         labels=labels,
         rays=_rays(
-            _moved(given.get("force_rays", force_rays), device),
+            _moved(_mapping(given, "force_rays") or force_rays, device),
             labels,
             angles,
             size=size,
@@ -145,7 +145,7 @@ def read_request(
             box_warp=expected.box_warp,
         ),
         clearing=clearing_of(given),
-        paste=paste_params_of(given["paste_params"]) if "paste_params" in given else None,
+        paste=paste_params_of(_mapping(given, "paste_params")) if "paste_params" in given else None,
         normalize_images=bool(given.get("normalize_images", normalize_images)),
         injection={**argument, **in_dict},
         injection_of_masks=in_dict,
@@ -203,11 +203,19 @@ def _batch(given: Mapping[str, Any]) -> int:
     for key in _BATCH_FROM:
         if key in given:
             value = given[key]
-            count = len(value) if isinstance(value, Sequence) or (isinstance(value, Tensor) and value.ndim) else 0
-            if not count:
+            count = len(value) if hasattr(value, "__len__") and getattr(value, "ndim", 1) else 0
+            if not count or isinstance(value, str):
                 raise InputError(f"Expected {key} with one entry per character, found {value!r:.80}.")
             return count
     raise InputError(f"Expected inputs with one of {', '.join(_BATCH_FROM)}, found the keys {sorted(given)}.")
+
+
+def _mapping(given: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The dict of this name; empty where there is none."""
+    value = given.get(key, {})
+    if not isinstance(value, Mapping):
+        raise InputError(f"Expected {key} as a dict, found {value!r:.80}.")
+    return value
 
 
 def _moved(tensors: Mapping[str, Tensor] | None, device: torch.device) -> dict[str, Tensor]:

@@ -35,6 +35,9 @@ REFUSED = [
     (inputs(fovs=torch.tensor([float("nan")])), "finite numbers as fovs, found NaN"),
     (inputs(triplane_crop="much"), "triplane_crop to be a finite number, found 'much'"),
     (inputs(neural_rendering_resolution=0), "neural_rendering_resolution to be a whole number above 0, found 0"),
+    (inputs(paste_params=True), "paste_params as a dict, found True"),
+    (inputs(cond=[1]), "cond as a dict, found"),
+    (inputs(elevations=10.0), "elevations with one entry per character, found 10.0"),
     (inputs(paste_params={"thresh": 1}), "found 'thresh'"),
     (
         inputs(paste_params={}, size=32),
@@ -58,6 +61,15 @@ def test_none_is_the_same_as_no_entry() -> None:
     empty = dict.fromkeys(("triplane_crop", "cull_clouds", "paste_params", "normalize_images", "force_rays", "ws"))
     found = generator.f({**inputs(), **empty}, draws=GeneratorDraws.seeded(0))
     assert torch.equal(found["image"], generator.f(inputs(), draws=GeneratorDraws.seeded(0))["image"])
+
+
+def test_numbers_may_be_lists_or_arrays() -> None:
+    generator, x = small_generator(), inputs(2)
+    lists = {key: x[key].tolist() for key in ("elevations", "azimuths", "fovs")}
+    arrays = {key: x[key].numpy() for key in lists} | {"seeds": np.array(x["seeds"])}
+    expected = generator.f(x, draws=GeneratorDraws.seeded(0))["image"]
+    for given in (lists, arrays):
+        assert torch.equal(generator.f({**x, **given}, draws=GeneratorDraws.seeded(0))["image"], expected)
 
 
 def test_latents_are_numpys_legacy_numbers() -> None:
