@@ -203,8 +203,9 @@ def _batch(given: Mapping[str, Any]) -> int:
     for key in _BATCH_FROM:
         if key in given:
             value = given[key]
-            count = len(value) if hasattr(value, "__len__") and getattr(value, "ndim", 1) else 0
-            if not count or isinstance(value, str):
+            is_single = not hasattr(value, "__len__") or isinstance(value, str) or getattr(value, "ndim", 1) == 0
+            count = 0 if is_single else len(value)
+            if not count:
                 raise InputError(f"Expected {key} with one entry per character, found {value!r:.80}.")
             return count
     raise InputError(f"Expected inputs with one of {', '.join(_BATCH_FROM)}, found the keys {sorted(given)}.")
