@@ -100,6 +100,7 @@ class GenerateSummary:
         made: items made now.
         kept: items that were finished before.
         failed: reason by name of every item that failed, now or before.
+        taken: a sentence about what was taken where nothing was asked for; empty where all was.
     """
 
     run: RunFolder
@@ -107,6 +108,7 @@ class GenerateSummary:
     made: int
     kept: int
     failed: Mapping[str, str]
+    taken: str = ""
 
 
 class OtherRun(InputError):

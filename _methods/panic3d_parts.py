@@ -90,6 +90,14 @@ def find_file(option: str, given: str) -> Path:
     return found[0]
 
 
+def published_weights_are_here() -> bool:
+    """Whether every published part is below `WEIGHTS`."""
+    try:
+        return all(find_file(option, "").is_file() for option in PUBLISHED_NAMES)
+    except MissingComponent:
+        return False
+
+
 def read_parts(options: Mapping[str, object], device: torch.device) -> Parts:
     """Find and read all parts that the model needs.
 

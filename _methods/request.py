@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from _databacks.dataset import open_dataset
-from _databacks.defaults import current_sample
+from _databacks.dataset import Dataset, open_dataset
+from _databacks.defaults import SAMPLE_SENTENCE, animerecon, animerecon_is_here, current_sample
 from _exchange.errors import InputError
 from _exchange.run_folder import RUNS
 from _exchange.workers import available_cores
 from _methods.generate import GenerateOptions, GenerateSummary, OtherRun, Shard, generate
 from _methods.interface import MethodSettings
 
+BASELINE, PUBLISHED_METHOD = "inflate", "panic3d"
+PUBLISHED_SENTENCE = f"This takes AnimeRecon and the published weights. Method: {PUBLISHED_METHOD}."
 METHOD_OPTIONS = ("checkpoint", "line_filler", "feature_extractor", "feature_pca", "engine")
 """Fields of `GenerateConfig` that go to the method as its options."""
 
@@ -23,9 +25,10 @@ class GenerateConfig:
     """What to reconstruct and how."""
 
     data: Path | None = None
-    """Dataset root; default: the sample set, prepared first where needed."""
-    method: str = "inflate"
-    """Name of the method: inflate, billboard, mean_head, panic3d, or one of an installed distribution."""
+    """Dataset root; default: AnimeRecon where the published weights are there too, else the sample set."""
+    method: str = ""
+    """inflate, billboard, mean_head, panic3d, or one of an installed distribution; default: panic3d on AnimeRecon as
+    above, else inflate."""
     checkpoint: str = ""
     """panic3d: the generator, as released (.pkl) or converted (.safetensors); default: below _data/weights/panic3d."""
     line_filler: str = ""
@@ -62,13 +65,30 @@ class GenerateConfig:
     """Try again the characters that failed before."""
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What a run is made of.
+
+    Attributes:
+        dataset: the characters.
+        name: of the dataset, part of the usual folder's name.
+        method: registry name.
+        sentence: what to say of a choice that nobody asked for; empty otherwise.
+    """
+
+    dataset: Dataset
+    name: str
+    method: str
+    sentence: str
+
+
 def generate_as_asked(config: GenerateConfig) -> GenerateSummary:
     """Make (or finish) the run that a person asked for; raises as `open_dataset` and `generate` do."""
-    dataset = open_dataset(config.data) if config.data else current_sample()
-    usual = RUNS / f"{config.data.resolve().name if config.data else 'sample'}-{config.method}"
+    choice = choose(config)
+    usual = RUNS / f"{choice.name}-{choice.method}"
     options = GenerateOptions(
         out=config.out or usual,
-        method=config.method,
+        method=choice.method,
         protocol=config.protocol or "",
         settings=MethodSettings(
             seed=config.seed, device=config.device, back_end=config.backend, options=_method_options(config)
@@ -83,12 +103,25 @@ def generate_as_asked(config: GenerateConfig) -> GenerateSummary:
     number = 1
     while True:
         try:
-            return generate(dataset, options)
+            return replace(generate(choice.dataset, options), taken=choice.sentence)
         except OtherRun:
             if config.out is not None or config.resume:
                 raise
         number += 1
         options = replace(options, out=usual.with_name(f"{usual.name}-{number}"))
+
+
+def choose(config: GenerateConfig) -> Choice:
+    """The dataset and the method: those asked for, or what is here. Raises as `open_dataset` does."""
+    if config.data is not None:
+        return Choice(open_dataset(config.data), config.data.resolve().name, config.method or BASELINE, "")
+    if config.method in ("", PUBLISHED_METHOD) and not config.checkpoint and animerecon_is_here():
+        from _methods.panic3d_parts import published_weights_are_here
+
+        if published_weights_are_here():
+            return Choice(animerecon(), "animerecon", PUBLISHED_METHOD, PUBLISHED_SENTENCE)
+    method = config.method or BASELINE
+    return Choice(current_sample(), "sample", method, f"{SAMPLE_SENTENCE} Method: {method}.")
 
 
 def _method_options(config: GenerateConfig) -> dict[str, object]:

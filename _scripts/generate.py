@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from _databacks.defaults import SAMPLE_SENTENCE
 from _exchange.command import Outcome, Verb, main
 from _methods.request import GenerateConfig, generate_as_asked
 
@@ -16,7 +15,8 @@ class Generate(Verb, GenerateConfig):
     A run that was interrupted goes on when the same command is given again.
 
     Examples:
-        python3 -m _scripts.generate                                   sample set, method inflate
+        python3 -m _scripts.generate
+        python3 -m _scripts.generate --method panic3d --checkpoint network-snapshot-000200.pkl
         python3 -m _scripts.generate --data _data/mine --method billboard --out runs/flat
     """
 
@@ -25,7 +25,8 @@ def run(options: Generate) -> Outcome:
     """Reconstruct, and say what was taken, what was made, what was there, and what failed and why."""
     summary = generate_as_asked(options)
     lines = [
-        *([] if options.data else [f"{SAMPLE_SENTENCE} Method: {options.method}."]),
+        *([summary.taken] if summary.taken else []),
+        *([summary.record.note] if summary.record.note else []),
         f"{summary.run.path}: {summary.made} made, {summary.kept} there already, {len(summary.failed)} failed.",
         *(f"  failed: {item}: {reason}" for item, reason in summary.failed.items()),
     ]

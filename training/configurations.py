@@ -64,7 +64,7 @@ RENDER_SIZE = 96
 """`neural_rendering_resolution` that the published model was trained and evaluated with."""
 EVALUATION_DEPTHS: Mapping[str, int] = MappingProxyType({"depth_resolution": 96, "depth_resolution_importance": 96})
 """What the evaluation writes into the live `rendering_kwargs`."""
-EVALUATION_CLEARING: Mapping[str, float] = MappingProxyType({"triplane_crop": 0.1, "cull_clouds": 0.5})
+EVALUATION_CLEARING: Mapping[str, Any] = MappingProxyType({"triplane_crop": 0.1, "cull_clouds": 0.5})
 """What the evaluation removes from volumes and pictures."""
 EVALUATION_PASTE: Mapping[str, float | int] = MappingProxyType(
     {

@@ -8,9 +8,9 @@ import pytest
 
 from _exchange.errors import InputError
 from _exchange.run_record import RunRecord
-from _methods import request
+from _methods import panic3d_parts, request
 from _methods.generate import OtherRun
-from _methods.request import GenerateConfig, generate_as_asked
+from _methods.request import GenerateConfig, choose, generate_as_asked
 from tests.methods.tiny_dataset import TinyDataset
 
 
@@ -60,3 +60,66 @@ def test_resume_needs_a_run_of_the_same_configuration() -> None:
 def test_resume_and_overwrite_contradict_each_other() -> None:
     with pytest.raises(InputError, match="found both"):
         ask(resume=True, overwrite=True)
+
+
+# -- what is taken when nothing is said -------------------------------------------------------------------------
+
+
+def put_published_weights(desk: Path) -> None:
+    folder = desk / "_data" / "weights" / "panic3d" / "unpacked"
+    folder.mkdir(parents=True)
+    for name in panic3d_parts.PUBLISHED_NAMES.values():
+        (folder / f"{name}.pkl").touch()
+
+
+@pytest.fixture
+def sample(monkeypatch: pytest.MonkeyPatch) -> TinyDataset:
+    """Stands for the sample set."""
+    dataset = TinyDataset(Path("sample"))
+    monkeypatch.setattr(request, "current_sample", lambda: dataset)
+    return dataset
+
+
+@pytest.fixture
+def animerecon(desk: Path) -> Path:
+    """The list of AnimeRecon with one item, where the data set is looked for."""
+    path = desk / "_data" / "lustrous" / "subsets" / "daredemoE_test.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("daredemoE/fandom_align/genshin/albedo/front\n")
+    return path
+
+
+def test_the_sample_set_and_the_baseline_where_nothing_is_published(sample: TinyDataset) -> None:
+    choice = choose(GenerateConfig())
+    assert (choice.dataset, choice.name, choice.method) == (sample, "sample", "inflate")
+    assert "not comparable" in choice.sentence
+    assert "inflate" in choice.sentence
+
+
+def test_animerecon_and_the_published_weights_where_both_are_here(animerecon: Path, desk: Path) -> None:
+    put_published_weights(desk)
+    for method in ("", "panic3d"):
+        choice = choose(GenerateConfig(method=method))
+        assert (choice.dataset.renderset, choice.name, choice.method) == ("daredemoE", "animerecon", "panic3d")
+        assert choice.sentence == "This takes AnimeRecon and the published weights. Method: panic3d."
+
+
+@pytest.mark.parametrize("changes", [{}, {"method": "billboard"}, {"method": "panic3d", "checkpoint": "mine.pkl"}])
+def test_half_of_it_another_method_or_other_weights_are_not_the_published_run(
+    animerecon: Path, desk: Path, sample: TinyDataset, changes: dict
+) -> None:
+    if changes:
+        put_published_weights(desk)
+    assert choose(GenerateConfig(**changes)).dataset is sample
+
+
+def test_what_was_asked_for_needs_no_sentence() -> None:
+    choice = choose(GenerateConfig(data=Path("tiny")))
+    assert (choice.name, choice.method, choice.sentence) == ("tiny", "inflate", "")
+
+
+def test_options_of_the_method_reach_it_and_others_are_refused() -> None:
+    with pytest.raises(InputError, match="found the option 'checkpoint'"):
+        ask(checkpoint="weights.pkl")
+    with pytest.raises(InputError, match=r"weights\.pkl, found no file"):
+        ask(method="panic3d", checkpoint="weights.pkl")
