@@ -167,8 +167,8 @@ class GeneratorParts(nn.Module):
 
     def expected(self) -> Expected:
         """What a request has to fit."""
-        size, device = self.neural_rendering_resolution, self.decoder.net[0].weight.device
-        return Expected(self.z_dim, self.w_dim, self.num_ws, size, self.box_warp, device)  # type: ignore[arg-type]
+        size, device = self.neural_rendering_resolution, next(self.decoder.parameters()).device
+        return Expected(self.z_dim, self.w_dim, self.num_ws, size, self.box_warp, device)
 
     # -- from latents to a field --------------------------------------------------------------------------------
 
