@@ -78,6 +78,8 @@ def test_attributes_and_training_set_are_those_listed(case) -> None:
 
 def test_the_generator_is_g_ema_without_what_only_snapshots_carry(case) -> None:
     checkpoint, expected = case
+    if "G_ema" not in expected or "G_init_kwargs" not in expected:
+        pytest.skip("the fixture lists no G_ema or no arguments of it")
     generator = checkpoint.generator
     assert [*generator.state_dict] == [name for name in expected["G_ema"] if name != "dataset_label_std"]
     assert set(generator.set_aside) == set(expected["G_ema"]) & {"dataset_label_std"}

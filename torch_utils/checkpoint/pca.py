@@ -13,9 +13,9 @@ from torch import Tensor
 
 from _exchange.pickle_machine import MAX_GROWTH, SMALL_CHANGE, Allowances, Builder, Record, builder_of, load_next
 from _exchange.restricted_pickle import NUMPY_ENTRIES
+from torch_utils.checkpoint.inert import MAX_OPERATIONS, InertModule, numeric_dtype
 from torch_utils.checkpoint.plain import Budget, plain_entries
 from torch_utils.checkpoint.record import Checkpoint, ModuleRecord
-from torch_utils.checkpoint.snapshot import MAX_OPERATIONS, InertModule, numeric_dtype
 from torch_utils.checkpoint.stream import Cursor
 from torch_utils.checkpoint.tensors import TensorSource
 

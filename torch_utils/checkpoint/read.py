@@ -28,7 +28,9 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
 
     Read are snapshot pickles (spec/generator.md §9), files of `torch.save` in both forms, Lightning's among them
     (spec/linefill.md §7, spec/features.md §3), pickles of scikit-learn's PCA (spec/features.md §2), and safetensors.
-    The file is checked whole; the elements of a module are copied when its `state_dict` is first asked for.
+    The file is checked whole; the elements of a module are copied when its `state_dict` is first asked for, and until
+    then the checkpoint holds the file's bytes. Tensors of all modules take at most four times the bytes of the file and
+    a megabyte (`plain.Budget`).
 
     Args:
         path: a regular file of at most `MAX_FILE_BYTES`.

@@ -1,8 +1,8 @@
 """The published snapshot: one plain pickle of G, D, G_ema and augment_pipe, read without any of their classes.
 
-`SNAPSHOT_ENTRIES` and `storage_entries` are the exact allow-list of spec/generator.md §9.1. Persistent objects and the
-ordinary modules become inert records of their instance dictionaries; embedded source is kept as text. Source:
-spec/generator.md §9.
+`SNAPSHOT_ENTRIES` and `tensors.STORAGE_TYPES` are the exact lists of allowed names. Persistent objects and the ordinary
+modules become inert records of their instance dictionaries; embedded source is kept as text.
+Source: spec/generator.md §9.
 """
 
 from __future__ import annotations
@@ -11,29 +11,19 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from _exchange.pickle_machine import (
-    MAX_GROWTH,
-    SMALL_CHANGE,
-    Allowances,
-    AttributedMapping,
-    Builder,
-    Record,
-    load_next,
-)
+from _exchange.pickle_machine import MAX_GROWTH, SMALL_CHANGE, Allowances, AttributedMapping, Builder, load_next
 from _exchange.restricted_pickle import NUMPY_ENTRIES, shown
+from torch_utils.checkpoint.inert import MAX_OPERATIONS, InertModule, numeric_dtype
 from torch_utils.checkpoint.legacy import StorageStreams
 from torch_utils.checkpoint.plain import Budget, plain, plain_entries
 from torch_utils.checkpoint.record import Checkpoint, ModuleRecord
 from torch_utils.checkpoint.stream import Cursor
 from torch_utils.checkpoint.tensors import LONGEST_NAME, TENSOR_ENTRIES, StoredTensor, TensorSource, is_tensor_name
 
-MAX_OPERATIONS = 1_000_000
-"""Opcodes of one pickle; the published snapshot has some tens of thousands."""
 MODULE_NAMES = ("G", "D", "G_ema", "augment_pipe")
 _PERSISTENCE_VERSION = 6
 _MAX_MODULE_DEPTH = 30
 _LARGEST_SET = 100
-_BYTES_PER_ATTRIBUTE = 8
 _ORDINARY_CLASSES = (
     "torch.nn.modules.container.Sequential",
     "torch.nn.modules.activation.Softplus",
@@ -42,28 +32,6 @@ _ORDINARY_CLASSES = (
     "training.volumetric_rendering.ray_marcher.MipRayMarcher2",
     "training.volumetric_rendering.ray_sampler.RaySampler",
 )
-
-
-class InertModule(Record):
-    """A module that is only its instance dictionary."""
-
-    def __init__(self, class_name: str, *arguments: Any) -> None:
-        if arguments:
-            raise ValueError(f"a {class_name} with arguments")
-        self.class_name = class_name
-        self.module_src = ""
-        self.state: Mapping[str, Any] = {}
-
-    def set_state(self, state: Any) -> None:
-        """Take the instance dictionary."""
-        if self.state or not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
-            raise ValueError(f"a {self.class_name} whose state is no dictionary of attributes, or comes twice")
-        self.state = state
-        self.nbytes = _BYTES_PER_ATTRIBUTE * len(state)
-
-    def result(self) -> InertModule:
-        """Itself: its attributes are read when the module is."""
-        return self
 
 
 def _persistent_object(*arguments: Any) -> InertModule:
@@ -75,7 +43,7 @@ def _persistent_object(*arguments: Any) -> InertModule:
         raise ValueError(
             f"a persistent object of type {shown(meta.get('type'))}, or not of version {_PERSISTENCE_VERSION}"
         )
-    if not isinstance(meta.get("class_name"), str) or not isinstance(meta.get("module_src"), str):
+    if not is_tensor_name(meta.get("class_name")) or not isinstance(meta.get("module_src"), str):
         raise ValueError("a persistent object without the name and source of its class")
     record = InertModule(meta["class_name"])
     record.module_src = meta["module_src"]
@@ -95,13 +63,6 @@ def _set_of(*arguments: Any) -> set:
     if not isinstance(values, list) or len(values) > _LARGEST_SET or not all(isinstance(name, str) for name in values):
         raise ValueError("a set that is no list of names")
     return set(values)
-
-
-def numeric_dtype(code: Any, *flags: Any) -> Any:
-    """`numpy.dtype` of plain numbers only."""
-    if not isinstance(code, str) or code.lstrip("<>=|")[:1] not in ("?", "b", "i", "u", "f"):
-        raise ValueError(f"the array type {shown(code)}; allowed are plain numbers")
-    return NUMPY_ENTRIES["numpy.dtype"](code, *flags)
 
 
 SNAPSHOT_ENTRIES: Mapping[str, Builder] = {
@@ -132,9 +93,8 @@ def read_snapshot(data: memoryview) -> Checkpoint:
         allowances=Allowances(sets=True, max_operations=MAX_OPERATIONS),
     )
     budget = Budget(len(data))
-    found = (
-        {name: value[name] for name in MODULE_NAMES if value.get(name) is not None} if isinstance(value, dict) else {}
-    )
+    entries = value if isinstance(value, dict) else {}
+    found = {name: entries[name] for name in MODULE_NAMES if entries.get(name) is not None}
     if not found:
         raise ValueError(f"no snapshot: none of {', '.join(MODULE_NAMES)} in it")
     modules = {name: _module_record(name, module, budget) for name, module in found.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch_utils.checkpoint.errors import one_line
 from torch_utils.checkpoint.record import Checkpoint
 
 _COLUMNS = ("module", "class", "tensors", "numbers", "bytes")
@@ -22,7 +23,7 @@ def summary(checkpoint: Checkpoint) -> list[dict[str, Any]]:
 def summary_text(checkpoint: Checkpoint) -> str:
     """`summary` in columns."""
     rows = [
-        (row["module"], row["class"] or "-", *(f"{row[column]:,}" for column in _COLUMNS[2:]))
+        (one_line(row["module"]), one_line(row["class"]) or "-", *(f"{row[column]:,}" for column in _COLUMNS[2:]))
         for row in summary(checkpoint)
     ]
     widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows)]

@@ -12,10 +12,10 @@ from typing import Any
 from _exchange.pickle_machine import MAX_GROWTH, SMALL_CHANGE, Allowances, Builder, load_next
 from _exchange.restricted_pickle import NUMPY_ENTRIES
 from torch_utils.checkpoint.archive import read_archive
+from torch_utils.checkpoint.inert import MAX_OPERATIONS, numeric_dtype
 from torch_utils.checkpoint.legacy import MAX_STORAGES, read_legacy_file
 from torch_utils.checkpoint.plain import Budget, plain_entries
 from torch_utils.checkpoint.record import Checkpoint, ModuleRecord
-from torch_utils.checkpoint.snapshot import MAX_OPERATIONS, numeric_dtype
 from torch_utils.checkpoint.stream import Cursor
 from torch_utils.checkpoint.tensors import (
     STORAGE_TYPES,
