@@ -53,8 +53,8 @@ def test_a_culled_neighbour_of_a_solid_sample_leaves_half_a_fog() -> None:
 def test_weights_telescope_to_the_total_opacity() -> None:
     generator = torch.Generator().manual_seed(0)
     sigma, depths = torch.randn(2, 3, 9, 1, generator=generator) * 3, _ray(9).expand(2, 3, 9, 1)
-    lengths = depths[..., 1:, 0].double() - depths[..., :-1, 0].double()
-    middle = (sigma[..., 1:, 0].double() + sigma[..., :-1, 0].double()) / 2
+    lengths = (depths[..., 1:, 0].double() - depths[..., :-1, 0].double()).numpy()
+    middle = ((sigma[..., 1:, 0].double() + sigma[..., :-1, 0].double()) / 2).numpy()
     through = np.exp(-(np.log1p(np.exp(middle - 1)) * lengths).sum(-1))
     np.testing.assert_allclose(interval_weights(sigma, depths).sum((-1, -2)), 1 - through, atol=1e-6)
 
