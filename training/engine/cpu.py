@@ -15,7 +15,8 @@ from torch_utils.determinism import Draws
 from training.clearing import limit
 from training.depths import coarse_depths, draw_jitter, span_of
 from training.engine.checks import check_tensors
-from training.engine.cpu_grid import Axes, grid_kernel, grid_scratch_for
+from training.engine.cpu_blocks import sigma_in_blocks, sigma_on_axes
+from training.engine.cpu_grid import Axes
 from training.engine.cpu_pack import packed_characters
 from training.engine.cpu_points import points_kernel, scratch_for
 from training.engine.cpu_rays import Bundle, Rules, Seen, ray_scratch_for, rays_kernel
@@ -72,10 +73,17 @@ class CpuEngine(Engine):
     def sigma_on_grid(self, field: Field, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
         """See `Engine.sigma_on_grid`. Planes are resampled along the axes, not looked up per point."""
         _check(field, x, y, z)
-        axes = Axes(*(axis.detach().contiguous().numpy() for axis in (x, y, z)))
         found = torch.empty(len(field.planes), len(x), len(y), len(z))
         for packed, sigma in zip(packed_characters(field), found):
-            grid_kernel(packed, axes, grid_scratch_for(packed, axes), sigma.numpy())
+            sigma_on_axes(packed, _axes(x, y, z), sigma.numpy())
+        return found
+
+    def sigma_near_level(self, field: Field, x: Tensor, y: Tensor, z: Tensor, level: float) -> Tensor:
+        """See `Engine.sigma_near_level`: blocks whose surroundings lie on one side of the level are not decoded."""
+        _check(field, x, y, z)
+        found = torch.empty(len(field.planes), len(x), len(y), len(z))
+        for packed, sigma in zip(packed_characters(field), found):
+            sigma_in_blocks(packed, _axes(x, y, z), level, sigma.numpy())
         return found
 
     def _sums(
@@ -98,6 +106,10 @@ class CpuEngine(Engine):
             rays_kernel(packed, rules, bundle, ray_scratch_for(packed, coarse, fine), seen)
             sums.append(seen)
         return depths, sums
+
+
+def _axes(*axes: Tensor) -> Axes:
+    return Axes(*(axis.detach().contiguous().numpy() for axis in axes))
 
 
 def _decode(field: Field, points: Tensor, features: int) -> Decoded:

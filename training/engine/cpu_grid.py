@@ -28,6 +28,8 @@ from training.engine.cpu_points import (
 
 _ZERO, _THIRD = np.float32(0), np.float32(1 / 3)
 _PLACES, _SHARES = 6, 4
+BLOCK = 4
+"""Points along a side of a block."""
 
 
 class Axes(NamedTuple):
@@ -133,8 +135,8 @@ def _resample_at_x(field: Any, axes: Any, scratch: Any, i: int) -> None:
 
 
 @njit(**KERNEL)
-def grid_kernel(field: Any, axes: Any, scratch: Any, sigma: Any) -> None:
-    """Raw densities (X, Y, Z)."""
+def grid_kernel(field: Any, axes: Any, scratch: Any, wanted: Any, sigma: Any) -> None:
+    """Raw densities (X, Y, Z), written in the `wanted` blocks only: uint8 by block, or (0, 0, 0) for everywhere."""
     _locate_axes(field, axes, scratch)
     texel, across = field.depth * field.channels, axes.z.size
     if field.use_triplane:
@@ -146,6 +148,8 @@ def grid_kernel(field: Any, axes: Any, scratch: Any, sigma: Any) -> None:
         _resample_at_x(field, axes, scratch, i)
         for j in range(axes.y.size):
             for k in range(across):
+                if wanted.size > 0 and wanted[i // BLOCK, j // BLOCK, k // BLOCK] == 0:
+                    continue
                 for start in range(0, field.channels, LANES):
                     sums = _add_slices(scratch.of_xy, j * texel + start, 2, k, scratch, spread(_ZERO))
                     sums = add(sums, _add_slices(scratch.of_xz, k * texel + start, 1, j, scratch, spread(_ZERO)))

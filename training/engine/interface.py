@@ -159,3 +159,11 @@ class Engine(ABC):
         points = torch.stack(torch.meshgrid(x, y, z, indexing="ij"), -1).reshape(1, -1, 3)
         sigma = self.sigma(field, points.expand(field.planes.shape[0], -1, -1))
         return sigma.reshape(field.planes.shape[0], len(x), len(y), len(z))
+
+    def sigma_near_level(self, field: Field, x: Tensor, y: Tensor, z: Tensor, level: float) -> Tensor:  # noqa: ARG002
+        """(B, X, Y, Z): `sigma_on_grid`, or anything on the same side of `level` where its surface is not near.
+
+        Engines may first look at fewer points, and then where those differ in their side; a detail that shows at none
+        of them is lost. This one asks for all.
+        """
+        return self.sigma_on_grid(field, x, y, z)
