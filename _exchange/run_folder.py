@@ -2,7 +2,8 @@
 
 runs/<name>/run.json                      resolved configuration, versions, digests
 runs/<name>/journal.jsonl                 one line per finished item
-runs/<name>/items/<franch>/<idx>/         status.json, mesh.glb, renders/, renders_unpasted/, position/
+runs/<name>/items/<franch>/<idx>/         status.json, mesh.glb, renders/, position/, and where there
+                                          are such: mesh_textured.glb, renders_unpasted/
 runs/<name>/scores.jsonl, table.*         what `measure` writes
 runs/<name>/report/index.html             what `report` writes
 """
@@ -35,6 +36,11 @@ class ItemFolder:
     def mesh(self) -> Path:
         """The reconstructed surface, `head_world`."""
         return self.path / "mesh.glb"
+
+    @property
+    def textured_mesh(self) -> Path:
+        """The same surface, coarser and with a texture; only written where it was asked for."""
+        return self.path / "mesh_textured.glb"
 
     def render(self, camera: str) -> Path:
         """Picture of a camera such as ``ortho_front``: RGBA, (512, 512)."""

@@ -71,6 +71,7 @@ class GenerateOptions:
         protocol: ``paper`` or ``corrected``; empty takes the dataset's own.
         settings: what the method is loaded with; its protocol is replaced by the run's.
         resolution: of the meshes, steps along the side of the cube; 0 takes the method's own.
+        textured: whether every item gets a textured surface too.
         limit: only the first so many items; 0 takes all. A later run with more goes on.
         shard: which of these items.
         workers: processes; 1 works in this one.
@@ -83,6 +84,7 @@ class GenerateOptions:
     protocol: str = ""
     settings: MethodSettings = field(default_factory=MethodSettings)
     resolution: int = 0
+    textured: bool = False
     limit: int = 0
     shard: Shard = field(default_factory=Shard)
     workers: int = 1
@@ -123,8 +125,8 @@ def generate(dataset: Dataset, options: GenerateOptions) -> GenerateSummary:
 
     Raises:
         OtherRun: `out` holds a run of another configuration.
-        InputError: unknown method or protocol, a limit below 0, a resolution that no mesh has, or something else that
-            stands in `out`.
+        InputError: unknown method or protocol, a limit below 0, a resolution that no mesh has, a method that cannot do
+            what is asked, or something else that stands in `out`.
         MissingComponent: the method needs something that is not installed.
     """
     if options.limit < 0:
@@ -134,6 +136,8 @@ def generate(dataset: Dataset, options: GenerateOptions) -> GenerateSummary:
     protocol = protocol_named(options.protocol or dataset.default_protocol)
     options = replace(options, settings=replace(_with_chosen_back_end(options.settings), protocol=protocol))
     method = registry.find(options.method).load(options.settings)
+    if options.textured and not method.makes_textured:
+        raise InputError(f"Expected a method that makes textured surfaces, such as panic3d, found {options.method}.")
     options = replace(options, resolution=options.resolution or method.default_resolution)
     items = list(dataset.items())
     planned = items[: options.limit] if options.limit else items
@@ -151,7 +155,7 @@ def generate(dataset: Dataset, options: GenerateOptions) -> GenerateSummary:
     }
     failed = {str(item): entry.reason for item, entry in kept.items() if entry.status == "failed"}
     todo = [item for item in keys if item not in kept]
-    work = (dataset, options.method, options.settings, options.resolution, run)
+    work = (dataset, options, run)
     with progress(f"generate {options.method}", len(todo)) as shown:
         for item, answer in results_of(_Work.load, work, todo, options.workers):
             made = _answer_of_death(run.item(item)) if isinstance(answer, WorkerDied) else answer
@@ -182,7 +186,12 @@ def _record(dataset: Dataset, options: GenerateOptions, method: Method, planned:
         protocol=settings.protocol.name,
         seed=settings.seed,
         items=tuple(str(item) for item in planned),
-        settings={"resolution": options.resolution, "back_end": settings.back_end, **settings.options},
+        settings={
+            "resolution": options.resolution,
+            "back_end": settings.back_end,
+            **({"textured": True} if options.textured else {}),
+            **settings.options,
+        },
         digests={"dataset": dataset.digest(planned), **method.digests()},
         machine=this_machine(settings.device),
         note=method.note(),
@@ -283,15 +292,13 @@ class _Work:
 
     dataset: Dataset
     method: Method
-    resolution: int
+    options: GenerateOptions
     run: RunFolder
 
     @classmethod
-    def load(
-        cls, dataset: Dataset, method_name: str, settings: MethodSettings, resolution: int, run: RunFolder
-    ) -> _Work:
+    def load(cls, dataset: Dataset, options: GenerateOptions, run: RunFolder) -> _Work:
         """Load the method, once per process."""
-        return cls(dataset, registry.find(method_name).load(settings), resolution, run)
+        return cls(dataset, registry.find(options.method).load(options.settings), options, run)
 
     def __call__(self, item: ItemId) -> _Made:
         """Everything is computed before the first file is written. Failures are answers, not errors."""
@@ -320,7 +327,9 @@ def _contents(work: _Work, item: ItemId, folder: ItemFolder) -> dict[Path, bytes
         contents[folder.position(name)] = png_bytes(rendering.position_map())
         if rendering.unpasted is not None:
             contents[folder.unpasted_render(name)] = png_bytes(rendering.unpasted)
-    contents[folder.mesh] = mesh_glb(work.method.mesh(work.resolution))
+    contents[folder.mesh] = mesh_glb(work.method.mesh(work.options.resolution))
+    if work.options.textured:
+        contents[folder.textured_mesh] = work.method.textured_glb()
     return contents
 
 

@@ -124,12 +124,22 @@ class Reconstruction(ABC):
     def mesh(self, resolution: int) -> Mesh:
         """The surface in `head_world`, metres, with vertex colours; about `resolution` steps along the cube's side."""
 
+    def textured_glb(self) -> bytes:
+        """A GLB file of the surface in `head_world`, metres, with a texture.
+
+        Raises:
+            InputError: this method makes none.
+        """
+        raise InputError("Expected a method that makes textured surfaces, such as panic3d, found another.")
+
 
 class Method(ABC):
     """A reconstruction method: set the item once, query many."""
 
     default_resolution = DEFAULT_RESOLUTION
     """Resolution of the meshes of a run that asks for none."""
+    makes_textured = False
+    """Whether `textured_glb` gives a file."""
 
     def __init__(self) -> None:
         self._reconstruction: Reconstruction = _NothingSet()
@@ -178,6 +188,14 @@ class Method(ABC):
         check_resolution(resolution)
         return self._reconstruction.mesh(resolution)
 
+    def textured_glb(self) -> bytes:
+        """The item's surface as a GLB file with a texture.
+
+        Raises:
+            InputError: no item was set, or this method makes none.
+        """
+        return self._reconstruction.textured_glb()
+
 
 def check_resolution(resolution: int) -> None:
     """Raise InputError for steps along the cube's side that no method is asked for."""
@@ -194,6 +212,9 @@ class _NothingSet(Reconstruction):
 
     def mesh(self, resolution: int) -> Mesh:  # noqa: ARG002
         self._refuse("mesh")
+
+    def textured_glb(self) -> bytes:
+        self._refuse("textured_glb")
 
     def _refuse(self, query: str) -> NoReturn:
         raise InputError(f"Expected an item before {query}(…), found none.", next_step="Call set_item(…) first.")

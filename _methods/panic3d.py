@@ -46,6 +46,7 @@ class Panic3d(Method):
     """
 
     default_resolution = 256
+    makes_textured = True
 
     def __init__(self, settings: MethodSettings) -> None:
         super().__init__()
@@ -117,6 +118,11 @@ class _Reconstruction(Reconstruction):
         """See `Character.mesh`."""
         with _repeatable():
             return self._character.mesh(resolution)
+
+    def textured_glb(self) -> bytes:
+        """See `Character.textured_glb`."""
+        with _repeatable():
+            return self._character.textured_glb()
 
 
 @contextmanager

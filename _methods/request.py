@@ -53,6 +53,8 @@ class GenerateConfig:
     """Root of all random draws."""
     resolution: int = 0
     """Steps of meshes along the side of the working cube; 0 takes the method's own (panic3d 256, baselines 192)."""
+    textured: bool = False
+    """panic3d: also write mesh_textured.glb, a coarser surface with a texture."""
     device: str = "cpu"
     """Where networks run: cpu or cuda."""
     backend: Literal["cpu", "egl", "auto"] = "cpu"
@@ -94,6 +96,7 @@ def generate_as_asked(config: GenerateConfig) -> GenerateSummary:
             seed=config.seed, device=config.device, back_end=config.backend, options=_method_options(config)
         ),
         resolution=config.resolution,
+        textured=config.textured,
         limit=config.limit,
         shard=Shard.parse(config.shard),
         workers=config.workers or available_cores(),

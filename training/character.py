@@ -28,10 +28,13 @@ from training.paste import PasteParams
 from training.prepared import prepare_superresolution, prepare_synthesis
 from training.rays import as_image, labels_of, orthographic_rays, perspective_rays_of_labels
 from training.request import read_request
+from training.texture_bake import textured
 from training.volume import Export, mesh_of_field
 
 LATENT_SEED = 0
 """Seed of the latent that the published evaluation gives to every character."""
+TEXTURED_RESOLUTION = 96
+"""Lattice points along a side of the volume of a textured surface: the time to unwrap grows with its faces."""
 _LOWER = "the resolution of the mesh or neural_rendering_resolution"
 
 
@@ -140,6 +143,10 @@ class Character:
         clearing, protocol = self.drawing.clearing, self.drawing.protocol
         options = {"triplane_crop": clearing.triplane_crop or None, "cull_clouds": clearing.cull_clouds or None}
         return mesh_of_field(self.engine, self.field, Export.of(options, resolution, protocol))
+
+    def textured_glb(self) -> bytes:
+        """A GLB of a coarser surface, `TEXTURED_RESOLUTION` points a side, with a texture baked from the field."""
+        return textured(self.engine, self.field, self.mesh(TEXTURED_RESOLUTION)).glb()
 
     # -- steps --------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import trimesh
 from scipy import ndimage
 from sklearn.decomposition import PCA
 
@@ -224,6 +225,21 @@ def test_a_run_repeats_byte_for_byte_with_any_number_of_workers(files: Path, tmp
     assert (read_picture(item.render("rgb60_0042")) != read_picture(item.unpasted_render("rgb60_0042"))).any()
     generate(TinyDataset(count=2), replace(options, out=tmp_path / "two", workers=2))
     assert results(tmp_path / "one") == results(tmp_path / "two")
+
+
+def test_a_run_asked_for_textures_has_a_second_surface(files: Path, tmp_path: Path) -> None:
+    settings = MethodSettings(options={"checkpoint": str(files / "alone.safetensors")})
+    options = GenerateOptions(out=tmp_path / "run", method="panic3d", settings=settings, resolution=16, textured=True)
+    run = generate(TinyDataset(count=1), options).run
+    assert RunRecord.read(run.record).settings["textured"] is True
+    surface = trimesh.load(run.item(ItemId("made", "disc0")).textured_mesh, force="mesh")
+    assert surface.visual.material.baseColorTexture.size == (1024, 1024)
+    assert 0.01 < abs(surface.bounds).max() <= 0.35 + 1e-4
+
+
+def test_a_baseline_that_is_asked_for_textures_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="makes textured surfaces, such as panic3d, found billboard"):
+        generate(TinyDataset(count=1), GenerateOptions(out=tmp_path / "run", method="billboard", textured=True))
 
 
 def test_the_usual_resolution_is_that_of_the_publication(files: Path) -> None:
