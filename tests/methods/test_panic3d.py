@@ -233,7 +233,7 @@ def test_a_run_asked_for_textures_has_a_second_surface(files: Path, tmp_path: Pa
     run = generate(TinyDataset(count=1), options).run
     assert RunRecord.read(run.record).settings["textured"] is True
     surface = trimesh.load(run.item(ItemId("made", "disc0")).textured_mesh, force="mesh")
-    assert surface.visual.material.baseColorTexture.size == (1024, 1024)
+    assert min(surface.visual.material.baseColorTexture.size) >= 1024
     assert 0.01 < abs(surface.bounds).max() <= 0.35 + 1e-4
 
 
