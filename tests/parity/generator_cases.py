@@ -6,8 +6,7 @@ A case is a JSON file with ``G_init_kwargs``; everything about it is read from i
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -252,10 +251,12 @@ def assert_mostly(found: Tensor, reference: Tensor, tolerance: float, share: flo
     assert mean is None or float(difference.mean()) < mean, f"mean difference {float(difference.mean()):.3g}"
 
 
-def assert_equal_off_limits(found: Tensor, reference: Tensor, on_limit: Tensor, what: str) -> None:
+def assert_equal_off_limits(
+    found: Tensor, reference: Tensor, on_limit: Tensor, what: str, report: Callable[[str], None]
+) -> None:
     """Equality (to 1e-4 of large values) everywhere but on a limit, where differences are only counted."""
     differs = (found.double() - reference.double()).abs() > 1e-4 * reference.double().abs().clamp(min=1)
-    sys.stdout.write(f"{what}: {int(on_limit.sum())} on a limit, {int((differs & on_limit).sum())} of them differ\n")
+    report(f"{what}: {int(on_limit.sum())} on a limit, {int((differs & on_limit).sum())} of them differ")
     assert not (differs & ~on_limit).any(), f"{what}: {int((differs & ~on_limit).sum())} differ off the limits"
 
 

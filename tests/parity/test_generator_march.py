@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def _cleared(case: Case, which: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("path", case_parameters())
-def test_crop_cull_and_merge(path: Path) -> None:
+def test_crop_cull_and_merge(path: Path, report: Callable[[str], None]) -> None:
     case = load_case(path)
     expected, depths = case.tensor("mid/all_density_in_every16"), case.tensor("mid/all_depths_every16")
     if case.sampling().density_noise:
@@ -72,7 +73,7 @@ def test_crop_cull_and_merge(path: Path) -> None:
     merged, order = torch.cat(every16, 2).sort(stable=True, dim=2)
     torch.testing.assert_close(merged, depths, rtol=0, atol=1e-6)
     found, on_limit = (torch.cat(values, 2).gather(2, order) for values in (parts, near))
-    assert_equal_off_limits(found, expected, on_limit, path.stem)
+    assert_equal_off_limits(found, expected, on_limit, path.stem, report)
 
 
 @pytest.mark.parametrize("path", case_parameters())

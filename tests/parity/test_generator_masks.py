@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +30,19 @@ CASES = operator_cases("masks")
 
 
 @pytest.mark.parametrize(("settings", "path"), CASES)
-def test_mask_operators(settings: dict[str, Any], path: Path) -> None:
+def test_mask_operators(settings: dict[str, Any], path: Path, report: Callable[[str], None]) -> None:
     arrays = operator_arrays(settings, path)
     match settings["op"]:
         case "triplane_crop_mask":
             half, crop, points = settings.get("box_warp", 0.7) / 2, settings["thresh"], arrays["points"]
             on_limit = ((points[..., [0, 2]].abs() - (half - crop)).abs() <= 1.2e-7).any(-1, keepdim=True)
             found = outside_crop(points, settings.get("box_warp", 0.7), crop)
-            assert_equal_off_limits(found, arrays["mask"], on_limit, "crop")
+            assert_equal_off_limits(found, arrays["mask"], on_limit, "crop", report)
         case "density and cull":
             density, bound = density_from_sigma(arrays["sigma"]), settings["thresh"]
             assert_operator(density, arrays["density"])
             near = (arrays["sigma"] - limit(bound)).abs() <= ON_A_LIMIT
-            assert_equal_off_limits(density < bound, arrays["cull_single"], near, "cull")
+            assert_equal_off_limits(density < bound, arrays["cull_single"], near, "cull", report)
         case "sobel_norm":
             assert_operator(sobel_norm(arrays["x"]), arrays["y"])
         case "sample_orthofront":

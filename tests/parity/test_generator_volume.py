@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -58,17 +57,6 @@ def on_crop_limit(points: NDArray, crop: float | None, box_warp: float) -> NDArr
     if crop is None:
         return np.zeros(points.shape[1:], bool)
     return (np.abs(np.abs(points[[0, 2]]) - (box_warp / 2 - crop)) <= CROP_ROUNDING).any(0)
-
-
-@pytest.fixture
-def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Print a line that is seen whether the test passes or not."""
-
-    def line(text: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n{text}")
-
-    return line
 
 
 # -- operators --------------------------------------------------------------------------------------------------

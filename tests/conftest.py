@@ -1,0 +1,30 @@
+"""Numbers that tests count and do not judge, such as voxels on a limit, are printed at the end of every run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+_COUNTED = "counted"
+
+
+@pytest.fixture
+def report(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Print a line in the summary, whether the test passes or not."""
+    return lambda line: record_property(_COUNTED, line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    lines = [
+        f"{result.nodeid.rpartition('/')[2]}: {value}"
+        for results in terminalreporter.stats.values()
+        for result in results
+        if isinstance(result, pytest.TestReport) and result.when == "call"
+        for name, value in result.user_properties
+        if name == _COUNTED
+    ]
+    if lines:
+        terminalreporter.section("counted, not judged")
+        for line in sorted(lines):
+            terminalreporter.write_line(line)
