@@ -216,14 +216,17 @@ class _Machine:
         full = f"{module}.{name}"
         if full not in self.entries or "." in name:
             raise ValueError(f"the global {full[:_LONGEST_NAME]}, which is not on the list of allowed names")
-        self.stack.append(_Global(self.entries[full]))
+        self.stack.append(_Global(full, self.entries[full]))
 
     def call(self) -> None:
         arguments, function = self.pop(), self.pop()
         if not isinstance(function, _Global) or not isinstance(arguments, tuple):
             raise ValueError("a call of something that is no allowed global")
         self.spend(_BYTES_PER_OBJECT + _BYTES_PER_ENTRY * len(arguments))
-        value = function.builder(*arguments)
+        try:
+            value = function.builder(*arguments)
+        except TypeError as error:
+            raise ValueError(f"a call of {function.name} with arguments that it does not take") from error
         self.spend(len(value) if isinstance(value, bytes) else getattr(value, "nbytes", 0))
         self.stack.append(value)
 
@@ -252,7 +255,8 @@ def _check_key(key: Any) -> None:
 class _Global:
     """An allowed global on the stack; nothing but a call can use it."""
 
-    def __init__(self, builder: Builder) -> None:
+    def __init__(self, name: str, builder: Builder) -> None:
+        self.name = name
         self.builder = builder
 
 

@@ -85,7 +85,7 @@ def _array(content: Any, dtype: Any, shape: Any, order: Any = "C") -> NDArray:
 
 def shown(value: Any) -> str:
     """A value for a sentence: short text as it is, of anything else the type."""
-    return repr(value[:80]) if isinstance(value, str) else f"of type {type(value).__name__}"
+    return repr(value[:80]) if isinstance(value, str) else f"a {type(value).__name__}"
 
 
 def _product(shape: tuple[int, ...]) -> int:

@@ -150,17 +150,17 @@ PCA_STATE = b"csklearn.decomposition._pca\nPCA\n)\x81}" + text("mean_")
 REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "a global named by doubling": (".pkl", lambda: HEAD + doubling() + text("x") + b"\x93.", "global that is no text"),
     "a name that doubles": (".pkl", lambda: HEAD + text("numpy") + doubling() + b"\x93.", "global that is no text"),
-    "an array type that doubles": (".pkl", lambda: HEAD + call("numpy", "dtype", doubling()) + b".", "of type tuple"),
+    "an array type that doubles": (".pkl", lambda: HEAD + call("numpy", "dtype", doubling()) + b".", "a tuple"),
     "an array type's state that doubles": (
         ".pkl",
         lambda: PCA_STATE + call("numpy", "dtype", text("f8")) + b"(K\3" + doubling() + b"NNNtbsb.",
         "with fields",
     ),
     "an encoding that doubles": (
-        ".pkl", lambda: HEAD + call("_codecs", "encode", text("a"), doubling()) + b".", "of type tuple"
+        ".pkl", lambda: HEAD + call("_codecs", "encode", text("a"), doubling()) + b".", "a tuple"
     ),
-    "a type that doubles": (".pkl", lambda: HEAD + call(*PERSISTENT, meta(type=doubling())) + b".", "of type tuple"),
-    "a version that doubles": (".pkl", lambda: HEAD + call(*PERSISTENT, meta(version=doubling())) + b".", "version 6"),
+    "a type that doubles": (".pkl", lambda: HEAD + call(*PERSISTENT, meta(type=doubling())) + b".", "a tuple"),
+    "a version that doubles": (".pkl", lambda: HEAD + call(*PERSISTENT, meta(version=doubling())) + b".", "is not 6"),
     "a key that doubles": (".pkl", lambda: HEAD + b"}" + doubling() + b"Ns.", "key of type tuple"),
     "a set that doubles": (".pkl", lambda: HEAD + b"\x8f(" + doubling() + b"\x90.", "key of type tuple"),
     "an identity that doubles": (".ckpt", lambda: archive(state_dict_pickle(doubling())), "no storage"),

@@ -40,9 +40,8 @@ def _persistent_object(*arguments: Any) -> InertModule:
         raise ValueError("a persistent object without its one dictionary")
     meta = arguments[0]
     if meta.get("type") != "class" or meta.get("version") != _PERSISTENCE_VERSION:
-        raise ValueError(
-            f"a persistent object of type {shown(meta.get('type'))}, or not of version {_PERSISTENCE_VERSION}"
-        )
+        kind = shown(meta.get("type"))
+        raise ValueError(f"a persistent object whose type is {kind}, or whose version is not {_PERSISTENCE_VERSION}")
     if not is_tensor_name(meta.get("class_name")) or not isinstance(meta.get("module_src"), str):
         raise ValueError("a persistent object without the name and source of its class")
     record = InertModule(meta["class_name"])
