@@ -44,9 +44,9 @@ def run(options: Bench) -> Outcome:
         measured = bench(MeasureConfig(path=options.path, limit=options.limit))
         return Outcome(bench_text(measured), asdict(measured))
     if options.what == "generator":
-        from training.bench import bench_generator, generator_bench_text
+        from training.bench import Model, bench_generator, generator_bench_text
 
-        timed = bench_generator(options.repeats)
+        timed = bench_generator(Model(), options.repeats)
         return Outcome(generator_bench_text(timed), asdict(timed))
     path = options.path or write_character(FIRST_FREE_SEED, _SUBJECT)
     comparison = bench_back_ends(read_head_mesh(path, shading=options.shading), options.shading, options.repeats)

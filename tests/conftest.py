@@ -17,7 +17,7 @@ def report(record_property: Callable[[str, object], None]) -> Callable[[str], No
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     lines = [
-        f"{result.nodeid.rpartition('/')[2]}: {value}"
+        f"{result.nodeid.split('::', 1)[-1]}: {value}"
         for results in terminalreporter.stats.values()
         for result in results
         if isinstance(result, pytest.TestReport) and result.when == "call"

@@ -14,7 +14,7 @@ import statistics
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -40,17 +40,30 @@ from training.engine.interface import Clearing, Composite, Decoded, Engine, Fiel
 from training.engine.plain import PlainEngine
 from training.lattice import points_of_indices
 from training.paste import paste_params_of
-from training.random_model import empty_conditions, random_generator
+from training.random_model import empty_conditions, random_generator, rescale_density
 from training.request import latents_of_seeds
 from training.triplane import TriPlaneGenerator
 from training.view_draws import ViewDraws
 
-RESOLUTION = 256
-"""Lattice points along a side of the mesh's volume."""
 CHUNK = 100_000
 """Points that the published export decodes at once."""
 _REST_OF_VIEWS = "views: planes, enlarging, pasting"
 _PLAIN_VIEWS, _PLAIN_VOLUME = "views", "volume"
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is timed.
+
+    Attributes:
+        init_kwargs: constructor arguments.
+        render_size: pixels a side of a render.
+        resolution: lattice points along a side of the mesh's volume.
+    """
+
+    init_kwargs: Mapping[str, Any] = field(default_factory=published)
+    render_size: int = RENDER_SIZE
+    resolution: int = 256
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,7 @@ class GeneratorBench:
     """What was measured.
 
     Attributes:
+        model: what was timed.
         fast: ours, by protocol.
         plain: the published procedure.
         chunks: measured chunks of its volume.
@@ -103,6 +117,7 @@ class GeneratorBench:
         versions: of this machine, one thread.
     """
 
+    model: Model
     fast: tuple[CharacterCost, ...]
     plain: CharacterCost
     chunks: int
@@ -178,35 +193,35 @@ class _PublishedEngine(PlainEngine):
         return composite.opacity
 
 
-def bench_generator(
-    repeats: int = 3, chunks: int = 2, views: int = 1, init_kwargs: Mapping[str, Any] | None = None
-) -> GeneratorBench:
+def bench_generator(model: Model, repeats: int = 3, chunks: int = 2, views: int = 1) -> GeneratorBench:
     """Time both ways in one thread.
 
     Args:
+        model: what to time.
         repeats: of the fast ways, after one character that is not counted.
         chunks: of the published volume that are measured.
         views: of the published pictures that are measured.
-        init_kwargs: constructor arguments of the model; None: the published configuration.
     """
-    generator = random_generator(init_kwargs or published())
+    generator = random_generator(model.init_kwargs)
     generator.rendering_kwargs.update(EVALUATION_DEPTHS)
-    generator.neural_rendering_resolution = RENDER_SIZE
+    generator.neural_rendering_resolution = model.render_size
     cond, costs, made = _conditions(generator), [], {}
+    rescale_density(generator, cond)
     with single_threaded(), progress("bench generator", 2 * repeats + 2) as shown:
-        _fast_character(generator, cond, CORRECTED, _Clock())
+        _fast_character(generator, cond, CORRECTED, model.resolution, _Clock())
         shown.advance("warm")
         for protocol in (CORRECTED, PAPER):
             clocks = [_Clock() for _ in range(repeats)]
             for clock in clocks:
-                made[protocol.name] = _fast_character(generator, cond, protocol, clock)
+                made[protocol.name] = _fast_character(generator, cond, protocol, model.resolution, clock)
                 shown.advance(protocol.name)
             costs.append(_cost(f"fast {protocol.name}", clocks))
         clock = _Clock()
-        plain_view = _plain_character(generator, cond, clock, chunks, views)
+        plain_view = _plain_character(generator, cond, model.resolution, clock, chunks=chunks, views=views)
         shown.advance("plain")
-    all_chunks = -(-(RESOLUTION**3) // CHUNK)
+    all_chunks = -(-(model.resolution**3) // CHUNK)
     return GeneratorBench(
+        model=model,
         fast=tuple(costs),
         plain=_cost(
             "plain", [clock], {_PLAIN_VOLUME: all_chunks / chunks, _PLAIN_VIEWS: (len(RENDERED_CAMERAS) + 1) / views}
@@ -232,7 +247,7 @@ def generator_bench_text(bench: GeneratorBench) -> str:
         lines += [f"{cost.name + ': sum':<42}{cost.cpu_seconds:>9.2f}{cost.wall_seconds:>9.2f}", ""]
     pictures = len(RENDERED_CAMERAS)
     lines += [
-        f"one character: mesh of {RESOLUTION}³ ({bench.faces} faces in corrected) and {pictures} pasted views of 512²",
+        f"one character: mesh of {bench.model.resolution}³ ({bench.faces} faces in corrected), {pictures} pasted views",
         "model: published configuration, seeded random weights",
         f"plain: the published procedure, from {bench.chunks} of {bench.all_chunks} chunks of the volume and "
         f"{bench.views} of {pictures} views; one more stands for the render before the export; no marching cubes",
@@ -256,7 +271,7 @@ class _Made:
 
 
 def _fast_character(
-    generator: TriPlaneGenerator, cond: Mapping[str, Tensor], protocol: Protocol, clock: _Clock
+    generator: TriPlaneGenerator, cond: Mapping[str, Tensor], protocol: Protocol, resolution: int, clock: _Clock
 ) -> _Made:
     engine = _TimedEngine(engine_named("fast"), clock)
     cameras = [standard_camera(name) for name in RENDERED_CAMERAS]
@@ -265,8 +280,8 @@ def _fast_character(
         character = Character(generator, cond, engine, drawing)
     with clock.stage("planes of the mesh"):
         character.field  # noqa: B018 - makes and keeps the planes
-    with clock.stage(f"mesh of {RESOLUTION}³"):
-        mesh = character.mesh(RESOLUTION)
+    with clock.stage("mesh"):
+        mesh = character.mesh(resolution)
     with clock.stage(_REST_OF_VIEWS):
         draws = ViewDraws(generator, protocol.view_draws, cameras)
         views = [character.view(camera, draws.of(camera, "bench")) for camera in cameras]
@@ -274,7 +289,7 @@ def _fast_character(
 
 
 def _plain_character(
-    generator: TriPlaneGenerator, cond: Mapping[str, Tensor], clock: _Clock, chunks: int, views: int
+    generator: TriPlaneGenerator, cond: Mapping[str, Tensor], resolution: int, clock: _Clock, *, chunks: int, views: int
 ) -> Tensor:
     """Time a part of the published procedure; returns the first picture before pasting, (3, n, n)."""
     inputs = {"cond": cond, "seeds": [LATENT_SEED], **EVALUATION_CLEARING, "paste_params": dict(EVALUATION_PASTE)}
@@ -287,9 +302,9 @@ def _plain_character(
             with clock.stage(_PLAIN_VIEWS):
                 pictures.append(generator.f({**inputs, **angles}, draws=draws, engine=engine)["image_prepaste"][0])
         for chunk in range(chunks):
-            index = torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK)
+            index = torch.arange(chunk * CHUNK, min((chunk + 1) * CHUNK, resolution**3))
             with clock.stage(_PLAIN_VOLUME):
-                points = points_of_indices(index, RESOLUTION, "sheared", generator.box_warp)
+                points = points_of_indices(index, resolution, "sheared", generator.box_warp)
                 generator.sample_mixed(points[None], None, ws, cond, noise_mode="const")
     return pictures[0]
 

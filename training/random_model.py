@@ -42,18 +42,25 @@ def random_generator(init_kwargs: Mapping[str, Any], seed: int = 0) -> TriPlaneG
         for name, parameter in generator.named_parameters():
             if name.endswith("noise_strength"):
                 parameter.copy_(_NOISE_STRENGTH * torch.randn(()))
-        sigma = _probed(generator)
-        density = generator.decoder.net[2]
-        scale = _SPREAD_OF_SIGMA / float(sigma.std())
-        density.weight[0] *= scale  # type: ignore[operator, index]
-        density.bias[0] = limit(_SURFACE) - scale * float(torch.quantile(sigma, 1 - _SOLID_SHARE))  # type: ignore[operator]
+        rescale_density(generator, empty_conditions(generator))
     return generator
 
 
-def _probed(generator: TriPlaneGenerator) -> Tensor:
-    """Raw densities at random points of the box, for the latent of every character and an empty front image."""
-    cond, box = empty_conditions(generator), generator.box_warp
-    points = box * torch.rand((1, _PROBES, 3)) - box / 2
+@torch.no_grad()
+def rescale_density(generator: TriPlaneGenerator, cond: Mapping[str, Tensor]) -> None:
+    """Change the density row of the decoder so that, under these conditions, the field is as above."""
+    sigma = _probed(generator, cond)
+    density = generator.decoder.net[2]
+    weight, bias = density.get_parameter("weight"), density.get_parameter("bias")
+    scale = _SPREAD_OF_SIGMA / float(sigma.std())
+    weight[0] *= scale
+    bias[0] = limit(_SURFACE) - scale * float(torch.quantile(sigma, 1 - _SOLID_SHARE) - bias[0])
+
+
+def _probed(generator: TriPlaneGenerator, cond: Mapping[str, Tensor]) -> Tensor:
+    """Raw densities at random points of the box, for the latent of every character."""
+    box = generator.box_warp
+    points = box * torch.rand((1, _PROBES, 3), generator=torch.Generator().manual_seed(0)) - box / 2
     inputs = {"cond": cond, "seeds": [LATENT_SEED], "elevations": [0.0], "azimuths": [0.0]}
     ws = generator.styles(read_request(inputs, generator.expected()))
     return PlainEngine().sigma(generator.field(generator.planes(ws, cond, generator.noise("const"))), points)
