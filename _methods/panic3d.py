@@ -42,7 +42,8 @@ _MET = 0.5
 class Panic3d(Method):
     """The published system, with its own weights or others of the same family.
 
-    Options: the files of `panic3d_parts`, and ``engine``, ``fast`` or ``plain``.
+    Options: the files of `panic3d_parts`; ``engine``, ``fast`` or ``plain``; ``largest_component``, whether meshes are
+    reduced to their largest piece.
     """
 
     default_resolution = 256
@@ -50,15 +51,16 @@ class Panic3d(Method):
 
     def __init__(self, settings: MethodSettings) -> None:
         super().__init__()
-        settings.check_options(*PUBLISHED_NAMES, "engine")
+        settings.check_options(*PUBLISHED_NAMES, "engine", "largest_component")
         engine = settings.options.get("engine") or "fast"
         if engine not in ENGINES:
             raise InputError(f"Expected an engine out of {', '.join(ENGINES)}, found {engine!r}.")
         device = device_named(settings.device)
         self._parts = read_parts(settings.options, device)
         self._engine = engine_named(engine, device)
+        clearing, paste = Clearing(**EVALUATION_CLEARING), paste_params_of(dict(EVALUATION_PASTE))
         self._drawing = Drawing(
-            settings.protocol, Clearing(**EVALUATION_CLEARING), paste_params_of(dict(EVALUATION_PASTE))
+            settings.protocol, clearing, paste, largest_component=bool(settings.options.get("largest_component"))
         )
         cameras = [standard_camera(name) for name in RENDERED_CAMERAS]
         with _repeatable():

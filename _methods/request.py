@@ -16,7 +16,7 @@ from _methods.interface import MethodSettings
 
 BASELINE, PUBLISHED_METHOD = "inflate", "panic3d"
 PUBLISHED_SENTENCE = f"This takes AnimeRecon and the published weights. Method: {PUBLISHED_METHOD}."
-METHOD_OPTIONS = ("checkpoint", "line_filler", "feature_extractor", "feature_pca", "engine")
+METHOD_OPTIONS = ("checkpoint", "line_filler", "feature_extractor", "feature_pca", "engine", "largest_component")
 """Fields of `GenerateConfig` that go to the method as its options."""
 
 
@@ -53,6 +53,8 @@ class GenerateConfig:
     """Root of all random draws."""
     resolution: int = 0
     """Steps of meshes along the side of the working cube; 0 takes the method's own (panic3d 256, baselines 192)."""
+    largest_component: bool = False
+    """panic3d: keep only the connected piece of the surface that has the largest area."""
     textured: bool = False
     """panic3d: also write mesh_textured.glb, a coarser surface with a texture."""
     device: str = "cpu"

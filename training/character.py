@@ -28,6 +28,7 @@ from training.paste import PasteParams
 from training.prepared import prepare_superresolution, prepare_synthesis
 from training.rays import as_image, labels_of, orthographic_rays, perspective_rays_of_labels
 from training.request import read_request
+from training.surface import largest_component
 from training.texture_bake import textured
 from training.volume import Export, mesh_of_field
 
@@ -63,11 +64,13 @@ class Drawing:
         protocol: its fields `planes_noise`, `depth_clamp`, `lattice` and `mesh_cull` are read.
         clearing: which densities are emptied.
         paste: thresholds of pasting; None: nothing is pasted.
+        largest_component: meshes are reduced to their largest connected piece.
     """
 
     protocol: Protocol
     clearing: Clearing
     paste: PasteParams | None
+    largest_component: bool = False
 
 
 class Character:
@@ -142,7 +145,8 @@ class Character:
         """The surface in `head_world`, metres, with vertex colours; see `training.volume.mesh_of_field`."""
         clearing, protocol = self.drawing.clearing, self.drawing.protocol
         options = {"triplane_crop": clearing.triplane_crop or None, "cull_clouds": clearing.cull_clouds or None}
-        return mesh_of_field(self.engine, self.field, Export.of(options, resolution, protocol))
+        mesh = mesh_of_field(self.engine, self.field, Export.of(options, resolution, protocol))
+        return largest_component(mesh) if self.drawing.largest_component else mesh
 
     def textured_glb(self) -> bytes:
         """A GLB of a coarser surface, `TEXTURED_RESOLUTION` points a side, with a texture baked from the field."""

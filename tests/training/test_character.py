@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import trimesh
 
 from _exchange.camera import CAM60, ORTHO, SPIN12, Camera
 from _exchange.errors import InputError
@@ -105,6 +106,15 @@ def test_the_mesh_is_that_of_the_volume_module(protocol: Protocol) -> None:
     expected = extract_mesh(one.generator, options, 24, protocol, engine=engine_named("plain"))
     assert len(found.faces) == len(expected.faces) > 100
     assert abs(found.verts - expected.verts).max() < 1e-4
+
+
+def test_only_the_largest_piece_is_kept_where_that_is_asked_for() -> None:
+    whole = character().mesh(24)
+    drawing = Drawing(CORRECTED, CLEARING, PASTE, largest_component=True)
+    piece = Character(small_generator(), inputs()["cond"], engine_named("plain"), drawing).mesh(24)
+    pieces = trimesh.Trimesh(whole.verts, whole.faces, process=False).split(only_watertight=False)
+    assert len(pieces) > 1
+    assert len(piece.faces) == len(max(pieces, key=lambda one: one.area).faces)
 
 
 @pytest.mark.parametrize("protocol", [PAPER, CORRECTED], ids=["paper", "corrected"])
