@@ -12,6 +12,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import addict
 import numpy as np
 import pytest
 
@@ -61,6 +62,14 @@ def test_arrays_survive(dtype: str, protocol: int) -> None:
         copy = read(pickle.dumps({"x": original}, protocol))["x"]
         np.testing.assert_array_equal(copy, original)
         assert copy.dtype == original.dtype
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_dictionaries_of_addict_survive(protocol: int) -> None:
+    value = addict.Dict(a=addict.Dict(b=1, c=[addict.Dict(d=np.float64(2))]), e="x")
+    copy = read(pickle.dumps(value, protocol))
+    assert copy == {"a": {"b": 1, "c": [{"d": 2.0}]}, "e": "x"}
+    assert type(copy) is dict
 
 
 def test_shared_values_stay_shared() -> None:
