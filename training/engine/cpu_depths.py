@@ -20,7 +20,8 @@ _FLOOR, _LEAST = np.float32(0.01), np.float32(1e-5)
 def _sort_u(u: Any, counts: Any, found: Any) -> None:
     """Numbers in [0, 1) ascending: by counting those of every equal part, then by insertion."""
     size = u.size
-    counts[:] = 0
+    for part in range(counts.size):
+        counts[part] = 0
     for index in range(size):
         counts[_part(u[index], size) + 1] += 1
     for index in range(size):

@@ -25,7 +25,8 @@ LEAF: dict[str, Any] = {"forceinline": True, "_nrt": False, "error_model": "nump
 CALLED: dict[str, Any] = {**LEAF, "forceinline": False}
 """The same for functions that are too large to be copied."""
 KERNEL: dict[str, Any] = {"cache": True, "error_model": "numpy"}
-"""Options of functions that are called from Python."""
+"""Options of functions that are called from Python. What is compiled is kept on disk until the function's own file
+changes: after work on something that it includes, remove ``__pycache__/cpu_*.nbi``."""
 
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _INTS = ir.VectorType(ir.IntType(32), LANES)
@@ -92,6 +93,28 @@ def load(_typing: Any, array: Any, offset: Any) -> Any:
         return builder.load(_pointer(context, builder, signature.args[0], *args), align=4)
 
     return LANES_TYPE(array, types.intp), make
+
+
+@_operation
+def load_spread(_typing: Any, array: Any, offset: Any) -> Any:
+    """All lanes equal to one element of a flat float32 array, which is not counted from its end."""
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return _spread(builder, builder.load(builder.gep(data, [args[1]])))
+
+    return LANES_TYPE(array, types.intp), make
+
+
+@_operation
+def load_place(_typing: Any, array: Any, offset: Any) -> Any:
+    """An element of a flat int32 array, which is not counted from its end."""
+
+    def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.sext(builder.load(builder.gep(data, [args[1]])), ir.IntType(64))
+
+    return types.int64(array, types.intp), make
 
 
 @_operation

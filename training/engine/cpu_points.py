@@ -23,6 +23,8 @@ from training.engine.cpu_lanes import (
     fma,
     larger,
     load,
+    load_place,
+    load_spread,
     lower_whole,
     multiply,
     sigmoid_lanes,
@@ -161,16 +163,16 @@ def _plane_sample(texels: Any, start: int, axes: Any, point: int, scratch: Any) 
     """Sixteen channels of a plane's trilinear sample; `axes` of the point are its column, row and slice."""
     places, shares = scratch.places, scratch.shares
     column, row, depth = 2 * axes[0] * LANES + point, 2 * axes[1] * LANES + point, (6 + 2 * axes[2]) * LANES + point
-    near, far = places[depth], places[depth + LANES]
-    near_share, far_share = spread(shares[depth]), spread(shares[depth + LANES])
-    left, right = places[column], places[column + LANES]
-    top, bottom = start + places[row + SECOND_STEP], start + places[row + SECOND_STEP + LANES]
-    left_share, right_share = spread(shares[column]), spread(shares[column + LANES])
+    near, far = load_place(places, depth), load_place(places, depth + LANES)
+    near_share, far_share = load_spread(shares, depth), load_spread(shares, depth + LANES)
+    left, right = load_place(places, column), load_place(places, column + LANES)
+    top, bottom = start + load_place(places, row + SECOND_STEP), start + load_place(places, row + SECOND_STEP + LANES)
+    left_share, right_share = load_spread(shares, column), load_spread(shares, column + LANES)
     upper = multiply(left_share, _texel(texels, top + left, near, far, near_share, far_share))
     upper = fma(right_share, _texel(texels, top + right, near, far, near_share, far_share), upper)
     lower = multiply(left_share, _texel(texels, bottom + left, near, far, near_share, far_share))
     lower = fma(right_share, _texel(texels, bottom + right, near, far, near_share, far_share), lower)
-    return fma(spread(shares[row + LANES]), lower, multiply(spread(shares[row]), upper))
+    return fma(load_spread(shares, row + LANES), lower, multiply(load_spread(shares, row), upper))
 
 
 @njit(**LEAF)
@@ -196,7 +198,7 @@ def decode_samples(field: Any, samples: Any, start: int, hidden: Any, at: int) -
         first, second = load(field.hidden_bias, unit), load(field.hidden_bias, unit + LANES)
         third, fourth = load(field.hidden_bias, unit + 2 * LANES), load(field.hidden_bias, unit + 3 * LANES)
         for channel in range(field.channels):
-            value = spread(samples[start + channel])
+            value = load_spread(samples, start + channel)
             row = channel * units + unit
             first = fma(value, load(weights, row), first)
             second = fma(value, load(weights, row + LANES), second)
@@ -225,7 +227,7 @@ def add_features(field: Any, hidden: Any, at: int, weight: Any, features: Any) -
         more_left, more_right = spread(_ZERO), spread(_ZERO)
         for unit in range(0, units, 2):
             row = unit * count + feature
-            value, next_value = spread(hidden[at + unit]), spread(hidden[at + unit + 1])
+            value, next_value = load_spread(hidden, at + unit), load_spread(hidden, at + unit + 1)
             left = fma(value, load(weights, row), left)
             right = fma(value, load(weights, row + LANES), right)
             more_left = fma(next_value, load(weights, row + count), more_left)

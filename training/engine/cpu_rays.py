@@ -50,6 +50,8 @@ _ZERO, _HALF, _ONE, _TINY = np.float32(0), np.float32(0.5), np.float32(1), np.fl
 _EMPTY, _SOLID = np.float32(-1000), np.float32(1000)
 _MARGIN = np.float32(1e-4)
 _PENDING, _DECODED, _EMPTIED = 0, 1, 2
+# Plain constants would make numba compile a function for each of them.
+_NONE, _SINGLE = np.int64(0), np.int64(1)
 
 
 class Rules(NamedTuple):
@@ -210,7 +212,7 @@ def _decode_pending(field: Any, rules: Any, scratch: Any, count: int) -> None:
 @njit(**LEAF)
 def _reveal(field: Any, rules: Any, bundle: Any, ray: int, scratch: Any, start: int, stop: int) -> None:
     """Raw densities of samples `start` to `stop` in the order of the march, after clearing."""
-    count = 0
+    count = _NONE
     for index in range(start, stop):
         sample = scratch.order[index]
         if scratch.state[sample] == _PENDING:
@@ -223,7 +225,7 @@ def _reveal(field: Any, rules: Any, bundle: Any, ray: int, scratch: Any, start: 
                 count += 1
                 if count == LANES:
                     _decode_pending(field, rules, scratch, count)
-                    count = 0
+                    count = _NONE
     if count > 0:
         _decode_pending(field, rules, scratch, count)
     for index in range(start, stop):
@@ -272,7 +274,8 @@ def _sum_up(field: Any, rules: Any, bundle: Any, ray: int, scratch: Any, count: 
     opacity: Any = 0.0
     depth: Any = 0.0
     x, y, z = 0.0, 0.0, 0.0
-    scratch.features[:] = _ZERO
+    for feature in range(scratch.features.size):
+        scratch.features[feature] = _ZERO
     wants_features = seen.features.shape[1] > 0
     before = _ZERO
     for index in range(count):
@@ -290,7 +293,7 @@ def _sum_up(field: Any, rules: Any, bundle: Any, ray: int, scratch: Any, count: 
         if wants_features and abs(share) > UNSEEN:
             if scratch.state[sample] != _DECODED:
                 _put_pending(bundle, ray, scratch, sample, 0)
-                _decode_pending(field, rules, scratch, 1)
+                _decode_pending(field, rules, scratch, _SINGLE)
             add_features(field, scratch.hidden, sample * field.hidden_bias.size, share, scratch.features)
             scratch.decoded[1] += 1
     seen.opacity[ray], seen.depth[ray] = opacity, depth
@@ -322,9 +325,10 @@ def rays_kernel(field: Any, rules: Any, bundle: Any, scratch: Any, seen: Any) ->
     for ray in range(bundle.origins.shape[0]):
         if _misses(bundle, ray, rules.crop):
             continue
-        scratch.state[:] = _PENDING
-        scratch.depths[:coarse] = bundle.depths[ray]
+        for sample in range(scratch.state.size):
+            scratch.state[sample] = _PENDING
         for sample in range(coarse):
+            scratch.depths[sample] = bundle.depths[ray, sample]
             scratch.order[sample] = sample
         _march(field, rules, bundle, ray, scratch, coarse)
         if fine > 0:
