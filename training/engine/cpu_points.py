@@ -87,8 +87,9 @@ class Scratch(NamedTuple):
 
     Attributes:
         points: flat (3, 16) `head_world`, metres.
-        places: flat int32 (18, 16): for each axis two column offsets, then slice offsets, then row offsets.
-        shares: (12, 16) of the first twelve.
+        places: flat int32 (24, 16) offsets in a plane: for each axis two of columns, then two of slices; from
+            `SECOND_STEP` on for each axis two of rows.
+        shares: flat (12, 16), how much each of the first twelve counts.
         samples: flat (16, C) means of plane samples.
         hidden: (H,) units.
     """
@@ -101,7 +102,7 @@ class Scratch(NamedTuple):
 
 
 SECOND_STEP = 12 * LANES
-"""Where the places of the second step begin."""
+"""Where offsets of rows begin among the places."""
 
 
 def scratch_for(field: PackedField) -> Scratch:
