@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from _render.compiling import kernel
 
 ROUNDS = 2
 
@@ -37,7 +38,7 @@ def smooth_within_edges(
     return result
 
 
-@njit(cache=True)
+@kernel
 def _pass(values, keep_across, keep_down):  # type: ignore[no-untyped-def]
     """One filter pass to the right, left, down and up, in place; `keep` is the share taken over from the neighbour."""
     height, width = values.shape[0], values.shape[1]
@@ -54,7 +55,7 @@ def _pass(values, keep_across, keep_down):  # type: ignore[no-untyped-def]
             _take_over(values, row, col, row + 1, col, keep_down[row + 1, col])
 
 
-@njit(cache=True)
+@kernel
 def _take_over(values, row, col, from_row, from_col, share):  # type: ignore[no-untyped-def]
     for channel in range(values.shape[2]):
         values[row, col, channel] += share * (values[from_row, from_col, channel] - values[row, col, channel])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from _exchange.errors import InputError
 from _exchange.pictures import composite_on_white
-from _render.compiling import KERNEL, LEAF
+from _render.compiling import LEAF, kernel
 
 _UNIT = 2**22
 """Pillow's resampling weights are whole numbers over this."""
@@ -54,7 +54,7 @@ def _even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(picture)
 
 
-@njit(**KERNEL)
+@kernel
 def resolve(accumulator, picture):  # type: ignore[no-untyped-def]
     """Premultiplied floats to straight-alpha bytes, rounded to nearest; untouched pixels stay as they are."""
     for row in range(accumulator.shape[0]):
@@ -66,7 +66,7 @@ def resolve(accumulator, picture):  # type: ignore[no-untyped-def]
                 picture[row, col, 3] = _byte(alpha * 255.0)
 
 
-@njit(**KERNEL)
+@kernel
 def _byte(value):  # type: ignore[no-untyped-def]
     return np.uint8(min(max(value, 0.0), 255.0) + 0.5)
 
@@ -98,7 +98,7 @@ def _premultiply(picture, row, line):  # type: ignore[no-untyped-def]
     return first, last
 
 
-@njit(**KERNEL)
+@kernel
 def _reduced(picture, white):  # type: ignore[no-untyped-def]
     height, width = picture.shape[0], picture.shape[1]
     rows, cols = height // 2, width // 2

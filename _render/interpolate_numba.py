@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from _render.compiling import KERNEL, LEAF
+from _render.compiling import LEAF, kernel
 
 
 @njit(**LEAF)
@@ -26,7 +26,7 @@ def _weights(row, col, i, j, k, screen, inverse_w):  # type: ignore[no-untyped-d
     return p * scale, q * scale, r * scale
 
 
-@njit(**KERNEL)
+@kernel
 def interpolate(shown, geometry, values, result):  # type: ignore[no-untyped-def]
     """(V, C) float32 vertex values at every shown pixel into (S, S, C) float32; the others are left as they are."""
     faces, screen, inverse_w = geometry[0], geometry[2], geometry[3]
@@ -40,7 +40,7 @@ def interpolate(shown, geometry, values, result):  # type: ignore[no-untyped-def
                     result[row, col, channel] = p * values[i, channel] + q * values[j, channel] + r * values[k, channel]
 
 
-@njit(**KERNEL)
+@kernel
 def encode_positions(shown, geometry, side, picture):  # type: ignore[no-untyped-def]
     """Colour of every shown pixel = its position in a cube of this side (`position_map.encode`), alpha 255."""
     faces, screen, inverse_w, positions = geometry[0], geometry[2], geometry[3], geometry[5]

@@ -6,11 +6,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from _render.clipping import GUARD_PIXELS
-from _render.compiling import KERNEL
+from _render.compiling import kernel
 
 GUARD = 2.0 * GUARD_PIXELS
 LARGEST_SCREEN = 512.0 * GUARD_PIXELS
@@ -18,7 +17,7 @@ LARGEST_SCREEN = 512.0 * GUARD_PIXELS
 rounding of huge coordinates leaves others."""
 
 
-@njit(**KERNEL)
+@kernel
 def project(positions, clip_from_head, size, screen, inverse_w, window_z):  # type: ignore[no-untyped-def]
     """Fill (V, 2) int64 screen x, y (1/256 pixel, y down), (V,) 1/w and (V,) z in 0..1; whether all are drawable.
 
@@ -38,14 +37,14 @@ def project(positions, clip_from_head, size, screen, inverse_w, window_z):  # ty
     return drawable
 
 
-@njit(**KERNEL)
+@kernel
 def project_clip(clip, size, screen, inverse_w, window_z):  # type: ignore[no-untyped-def]
     """The second half of `project`, for (V, 4) clip coordinates."""
     for v in range(len(clip)):
         _divide(v, clip[v, 0], clip[v, 1], clip[v, 2], clip[v, 3], size * 128.0, screen, inverse_w, window_z)
 
 
-@njit(**KERNEL)
+@kernel
 def _divide(v, x, y, z, w, scale, screen, inverse_w, window_z):  # type: ignore[no-untyped-def]
     if w > 0.0:
         inverse = 1.0 / w

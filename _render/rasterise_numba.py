@@ -16,7 +16,7 @@ import math
 import numpy as np
 from numba import njit
 
-from _render.compiling import CALLED_LEAF, KERNEL, LEAF
+from _render.compiling import CALLED_LEAF, LEAF, kernel
 from _render.textures import MAX_ANISOTROPY
 
 TEXTURE, WRAP_U, WRAP_V, MAGNIFY, MINIFY, CULL, TESTED, KEEPS_ALPHA, WRITES_DEPTH, VERTEX_COLOR = range(10)
@@ -268,7 +268,7 @@ def _composite(accumulator, row, col, red, green, blue, alpha):  # type: ignore[
     accumulator[row, col, 3] = alpha + keep * accumulator[row, col, 3]
 
 
-@njit(**KERNEL)
+@kernel
 def cover(order, geometry, look, rules, depth, shown, accumulator):  # type: ignore[no-untyped-def]
     """Draw the triangles of `order` into (S, S) int32 `depth` and `shown` (triangle indices).
 
@@ -352,7 +352,7 @@ def _byte(value):  # type: ignore[no-untyped-def]
     return np.uint8(min(max(value, 0.0), 255.0) + 0.5)
 
 
-@njit(**KERNEL)
+@kernel
 def shade(shown, geometry, look, mesa, half_box, picture, accumulator):  # type: ignore[no-untyped-def]
     """Colour of every shown pixel, into a (S, S, 4) uint8 picture or, premultiplied, into a float32 accumulator.
 

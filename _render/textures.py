@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from _render.compiling import KERNEL
+from _render.compiling import kernel
 
 Filter = Literal["trilinear", "mesa"]
 MAX_ANISOTROPY = 16
@@ -71,7 +70,7 @@ def pack(images: Sequence[NDArray[np.uint8]]) -> TexelStore:
     return TexelStore(texels, levels, level_counts, least)
 
 
-@njit(**KERNEL)
+@kernel
 def _half(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = pixels.shape[0], pixels.shape[1]
     new_height, new_width = max(1, height // 2), max(1, width // 2)

@@ -7,15 +7,14 @@ Plain twins: `torch_utils.ops.upfirdn2d` and `torch_utils.ops.bias_act`. Arrays 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from _render.compiling import KERNEL
+from _render.compiling import kernel
 
 FAR = np.float32(0.25)
 NEAR = np.float32(0.75)
 
 
-@njit(**KERNEL)
+@kernel
 def activate(x, noise, bias, slope, gain, limit):  # type: ignore[no-untyped-def]  # noqa: PLR0917
     """In place: noise (P,), bias (C,), leaky ReLU, gain and clamp of x (P, C)."""
     for p in range(x.shape[0]):
@@ -26,7 +25,7 @@ def activate(x, noise, bias, slope, gain, limit):  # type: ignore[no-untyped-def
             x[p, c] = -limit if value < -limit else value
 
 
-@njit(**KERNEL)
+@kernel
 def smooth_and_activate(x, out, noise, bias, slope, gain, limit):  # type: ignore[no-untyped-def]  # noqa: PLR0917
     """The filter after a transposed convolution, then `activate`.
 
@@ -53,7 +52,7 @@ def smooth_and_activate(x, out, noise, bias, slope, gain, limit):  # type: ignor
                 out[i, j, c] = -limit if value < -limit else value
 
 
-@njit(**KERNEL)
+@kernel
 def add_upsampled(small, out, bias, limit):  # type: ignore[no-untyped-def]
     """In place: add bias (K,) to out (2 r, 2 r, K), clamp, and add small (r, r, K), upsampled."""
     height, width, channels = small.shape

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from _render.compiling import KERNEL, LEAF
+from _render.compiling import LEAF, kernel
 
 REACH_TEXELS = 1.5
 """Bilinear look-ups inside a face reach centres that lie up to √2 texels beside it."""
@@ -41,7 +41,7 @@ def texel_faces(uv: NDArray[np.float32], faces: NDArray[np.int64], width: int, h
     return found
 
 
-@njit(**KERNEL)
+@kernel
 def _cover(places, faces, face, weights, distance):  # type: ignore[no-untyped-def]
     """Places are (V, 2) columns and rows of vertices; texels have their centres at whole numbers."""
     height, width = face.shape

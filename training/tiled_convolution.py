@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from _render.compiling import KERNEL
+from _render.compiling import kernel
 
 PRODUCTS = 16
 STRIP_FLOATS = 1 << 19
 """Numbers of the transformed input of one strip of tiles: with that of the output they stay in a core's own cache."""
 
 
-@njit(**KERNEL)
+@kernel
 def _transform(weight, out):  # type: ignore[no-untyped-def]
     """G w Gᵀ of weight (3, 3, I, O) into out (16, I, O), in float64, rounded once."""
     outputs = weight.shape[3]
@@ -49,7 +48,7 @@ def transformed_kernels(weight: Tensor) -> Tensor:
     return torch.from_numpy(out)
 
 
-@njit(**KERNEL)
+@kernel
 def _spread(x, first, count, rows, out):  # type: ignore[no-untyped-def]
     """Bᵀ x B of the tiles of `count` tile rows from `first`; out (16, tiles, C); rows (4, width + 2, C) is scratch.
 
@@ -80,7 +79,7 @@ def _spread(x, first, count, rows, out):  # type: ignore[no-untyped-def]
                     out[4 * y + 3, tile, c] = b - d
 
 
-@njit(**KERNEL)
+@kernel
 def _gather(m, first, count, out, noise, bias, slope, gain, limit):  # type: ignore[no-untyped-def]  # noqa: PLR0917
     """Aᵀ m A into rows of out (height, width, O), then noise, bias, leaky ReLU, gain and clamp."""
     width, channels = out.shape[1:]

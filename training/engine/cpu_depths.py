@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from training.engine.cpu_lanes import LEAF
+from _render.compiling import LEAF
 
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _FLOOR, _LEAST = np.float32(0.01), np.float32(1e-5)

@@ -15,7 +15,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from training.engine.cpu_lanes import KERNEL, LANES, LEAF, add, fma, load, multiply, spread, store
+from _render.compiling import LEAF, kernel
+from training.engine.cpu_lanes import LANES, add, fma, load, multiply, spread, store
 from training.engine.cpu_points import (
     SECOND_STEP,
     Floats,
@@ -134,7 +135,7 @@ def _resample_at_x(field: Any, axes: Any, scratch: Any, i: int) -> None:
             _resample(field, 2, (2, k), (0, i), scratch, scratch.of_last, k * texel)
 
 
-@njit(**KERNEL)
+@kernel
 def grid_kernel(field: Any, axes: Any, scratch: Any, wanted: Any, sigma: Any) -> None:
     """Raw densities (X, Y, Z), written in the `wanted` blocks only: uint8 by block, or (0, 0, 0) for everywhere."""
     _locate_axes(field, axes, scratch)

@@ -18,15 +18,10 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
+from _render.compiling import LEAF
+
 LANES = 16
 """Numbers in a register, and the multiple to which channels and hidden units are filled up with zeros."""
-LEAF: dict[str, Any] = {"forceinline": True, "_nrt": False, "error_model": "numpy"}
-"""Options of functions that are copied into the kernels and make no arrays."""
-CALLED: dict[str, Any] = {**LEAF, "forceinline": False}
-"""The same for functions that are too large to be copied."""
-KERNEL: dict[str, Any] = {"cache": True, "error_model": "numpy"}
-"""Options of functions that are called from Python. What is compiled is kept on disk until the function's own file
-changes: after work on something that it includes, remove ``__pycache__/cpu_*.nbi``."""
 
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _INTS = ir.VectorType(ir.IntType(32), LANES)

@@ -15,10 +15,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from _render.compiling import LEAF, kernel
 from training.engine.cpu_lanes import (
-    KERNEL,
     LANES,
-    LEAF,
     add,
     fma,
     larger,
@@ -252,7 +251,7 @@ def _fetch(field: Any, scratch: Any, points: Any, start: int) -> Any:
     return count
 
 
-@njit(**KERNEL)
+@kernel
 def points_kernel(field: Any, scratch: Any, points: Any, sigma: Any, features: Any) -> None:
     """Raw densities (M,) at points (M, 3), and features (M, F), which come filled with zeros, or (M, 0) for none."""
     for start in range(0, points.shape[0], LANES):

@@ -15,12 +15,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from _render.compiling import CALLED_LEAF, LEAF, kernel
 from training.engine.cpu_depths import draw_fine, merge_order
 from training.engine.cpu_lanes import (
-    CALLED,
-    KERNEL,
     LANES,
-    LEAF,
     exp_lanes,
     load,
     multiply,
@@ -193,7 +191,7 @@ def _put_pending(bundle: Any, ray: int, scratch: Any, sample: int, slot: int) ->
     scratch.pending[slot] = sample
 
 
-@njit(**CALLED)
+@njit(**CALLED_LEAF)
 def _decode_pending(field: Any, rules: Any, scratch: Any, count: int) -> None:
     """Raw densities and hidden units of the pending samples."""
     scratch.decoded[0] += count
@@ -318,7 +316,7 @@ def _misses(bundle: Any, ray: int, crop: Any) -> Any:
     return nearest > farthest
 
 
-@njit(**KERNEL)
+@kernel
 def rays_kernel(field: Any, rules: Any, bundle: Any, scratch: Any, seen: Any) -> None:
     """Sums along rays. Every ray is computed alone."""
     coarse, fine = bundle.depths.shape[1], bundle.u.shape[1]
