@@ -45,6 +45,14 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 Builder = Callable[..., Any]
 
 
+class UnlistedGlobal(FormatError):
+    """A pickle names a global that is not on the list."""
+
+
+class _Unlisted(ValueError):
+    """`UnlistedGlobal`, before it is known where."""
+
+
 class Record(ABC):
     """Base of values that a builder makes and that are finished by state given later (opcode BUILD)."""
 
@@ -103,7 +111,8 @@ def load_next(stream: ByteStream, entries: Mapping[str, Builder], *, room: int, 
         allowances: what is allowed beyond plain data.
 
     Raises:
-        FormatError: the pickle is damaged, too large, or asks for something that is not on the list.
+        UnlistedGlobal: it names a global that is not on the list.
+        FormatError: it is damaged, too large, or asks for something else that is not allowed.
     """
     machine = _Machine(entries, room, allowances)
     position = 0
@@ -117,7 +126,8 @@ def load_next(stream: ByteStream, entries: Mapping[str, Builder], *, room: int, 
             machine.step(opcode.name, argument)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError) as error:
         found = str(error)[:_LONGEST_FOUND] or type(error).__name__
-        raise FormatError(f"byte {position}", "a pickle of plain data", found) from error
+        kind = UnlistedGlobal if isinstance(error, _Unlisted) else FormatError
+        raise kind(f"byte {position}", "a pickle of plain data", found) from error
     raise FormatError(f"byte {stream.tell()}", "the end of the pickle", "nothing")
 
 
@@ -215,7 +225,7 @@ class _Machine:
             raise ValueError("the name of a global that is no text")
         full = f"{module}.{name}"
         if full not in self.entries or "." in name:
-            raise ValueError(f"the global {full[:_LONGEST_NAME]}, which is not on the list of allowed names")
+            raise _Unlisted(f"the global {full[:_LONGEST_NAME]}, which is not on the list of allowed names")
         self.stack.append(_Global(full, self.entries[full]))
 
     def call(self) -> None:

@@ -99,9 +99,10 @@ def _scalar(dtype: Any, content: Any) -> Any:
     return _array(content, dtype, ())[()]
 
 
-def _encode(text: Any, encoding: Any = "latin1") -> bytes:
-    if not isinstance(text, str) or encoding != "latin1":
-        raise ValueError(f"the text encoding {shown(encoding)}")
+def _encode(text: Any, encoding: Any) -> bytes:
+    """`_codecs.encode(text, 'latin1')`: how protocols 0 to 2 write byte strings."""
+    if not isinstance(text, str) or not isinstance(encoding, str) or encoding != "latin1":
+        raise ValueError(f"the text encoding {shown(encoding)} of {shown(text)}")
     return text.encode("latin1")
 
 

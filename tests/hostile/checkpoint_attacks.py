@@ -140,6 +140,12 @@ def opcodes() -> Files:
         "mapping with arguments": head + call("collections", "OrderedDict", b"]") + b".",
         "codec": head + call("_codecs", "encode", text("a"), text("idna")) + b".",
         "codec of bytes": head + call("_codecs", "encode", text("a"), text("zlib")) + b".",
+        "codec of nothing else": head + call("_codecs", "encode", text("a")) + b".",
+        "codec by another name": head + call("_codecs", "encode", text("a"), text("latin-1")) + b".",
+        "codec with an error handler": head
+        + call("_codecs", "encode", text("a"), text("latin1"), text("strict"))
+        + b".",
+        "codec of a number": head + call("_codecs", "encode", b"K\1", text("latin1")) + b".",
         "object scalar": head
         + call("numpy.core.multiarray", "scalar", call("numpy", "dtype", text("O8"), b"\x89\x88"), b"C\x08abcdefgh")
         + b".",

@@ -35,7 +35,7 @@ from tests.torch_utils.checkpoint_files import (
     view,
     written,
 )
-from torch_utils.checkpoint import CheckpointError, legacy
+from torch_utils.checkpoint import CheckpointError, legacy, plain
 
 SECONDS = 8.0
 """Each attack runs for minutes to years, or takes gigabytes, where it is not held."""
@@ -228,7 +228,8 @@ SLOW_TO_TRACE = (
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_bombs_are_refused_soon_and_within_the_room_of_the_file(name: str, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(legacy, "MAX_STORAGES", 2000)  # a tenth: the whole takes seconds
+    monkeypatch.setattr(legacy, "MAX_STORAGES", 2000)  # tenths: the whole takes seconds
+    monkeypatch.setattr(plain, "MAX_NODES", 20_000)
     suffix, make, sentence = REFUSED[name]
     content = make()
     path = tmp_path / f"bomb{suffix}"

@@ -28,6 +28,7 @@ from tests.torch_utils.checkpoint_files import (
     written,
 )
 from torch_utils.checkpoint import CheckpointError, write_safetensors
+from torch_utils.checkpoint.snapshot import SNAPSHOT_ENTRIES
 
 PROTOCOLS = [2, 3, 4, 5]
 DTYPES = [
@@ -74,6 +75,33 @@ def test_attributes_and_arguments_are_plain_values(gain: Any, protocol: int, tmp
     assert record.attributes["training"] is True
     assert record.attributes["rendering_kwargs"] == {"depth_resolution": 48, "ray_end": "auto"}
     assert "decoder" not in record.attributes
+
+
+@pytest.mark.parametrize("module", ["numpy.core.multiarray", "numpy._core.multiarray"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_numpy_scalars_of_every_plain_type_and_byte_order_are_numbers(
+    protocol: int, module: str, tmp_path: Path
+) -> None:
+    types = [np.dtype(order + code) for order in "<>" for code in ("?", *"bhiq", *"BHIQ", *"efd")]
+    values = {f"{kind.str} {index}": np.ones((), kind) for index, kind in enumerate(types)}
+    scalars = {name: Call(Named(module, "scalar"), value.dtype, value.tobytes()) for name, value in values.items()}
+    content = snapshot_bytes(protocol, G_ema=module_of({}, _init_kwargs=easy_dict(**scalars)))
+    found = reading(tmp_path / "s.pkl", content).main.init_kwargs
+    assert found == {name: value.item() for name, value in values.items()}
+    assert {name: type(value) for name, value in found.items()} == {n: type(v.item()) for n, v in values.items()}
+
+
+def test_the_allowed_names_are_exactly_those_of_the_published_file() -> None:
+    volumetric, numpy_scalars = "training.volumetric_rendering", ("numpy.core.multiarray", "numpy._core.multiarray")
+    expected = {
+        "torch_utils.persistence._reconstruct_persistent_obj", "dnnlib.util.EasyDict", "collections.OrderedDict",
+        "torch._utils._rebuild_parameter", "torch._utils._rebuild_tensor_v2", "torch.storage._load_from_bytes",
+        *(f"{module}.scalar" for module in numpy_scalars), "numpy.dtype",
+        "torch.nn.modules.container.Sequential", "torch.nn.modules.activation.Softplus", "training.triplane.OSGDecoder",
+        f"{volumetric}.renderer.ImportanceRenderer", f"{volumetric}.ray_marcher.MipRayMarcher2",
+        f"{volumetric}.ray_sampler.RaySampler", "_codecs.encode", "__builtin__.set", "builtins.set",
+    }  # fmt: skip
+    assert {*SNAPSHOT_ENTRIES, "torch.storage._load_from_bytes"} == expected
 
 
 def test_the_generator_has_the_live_settings_and_sets_snapshot_buffers_aside(tmp_path: Path) -> None:
@@ -196,7 +224,10 @@ def test_storage_streams_are_those_that_torch_reads(tmp_path: Path) -> None:
         ({"G": module_of({}, _init_args=(1,))}, "arguments that have no name"),
         ({"G": module_of({"a.b": None, 3: None})}, "no short text"),
         ({"G": module_of({}, _modules={"x": 1})}, "x. is no module"),
-        ({"G": module_of({}, _init_kwargs=easy_dict(t=torch.ones(2)))}, "not made of numbers"),
+        (
+            {"G": module_of({}, _init_kwargs=easy_dict(t=torch.ones(2)))},
+            r"G\._init_kwargs that are not made of numbers",
+        ),
     ],
     ids=str,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import collections
 import pickle
 import struct
@@ -136,6 +137,32 @@ def test_other_globals_are_refused_by_name(value: Any, name: str, tmp_path: Path
         read_checkpoint(tmp_path / "x.ckpt")
 
 
+@pytest.mark.parametrize(
+    "hyper_parameters",
+    [
+        {"args": argparse.Namespace(lr=1.0)},
+        {"folder": Path("x")},
+        collections.defaultdict(list),
+        {"of": torch.Size([1])},
+    ],
+    ids=lambda value: type(next(iter(value.values()), value)).__name__,
+)
+def test_a_refused_container_comes_with_what_to_do(hyper_parameters: Any, tmp_path: Path) -> None:
+    torch.save({"state_dict": {"w": torch.ones(1)}, "hyper_parameters": hyper_parameters}, tmp_path / "x.ckpt")
+    with pytest.raises(
+        CheckpointError, match=r"not on the list of allowed names\. If you trust .* save its tensors alone"
+    ):
+        read_checkpoint(tmp_path / "x.ckpt")
+
+
+def test_damage_comes_without_advice_to_trust_the_file(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(1)}, tmp_path / "x.pt", _use_new_zipfile_serialization=False)
+    with pytest.raises(CheckpointError) as caught:
+        reading(tmp_path / "y.pt", (tmp_path / "x.pt").read_bytes()[:-3])
+    assert caught.value.next_step == ""
+    assert "trust" not in str(caught.value)
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated")
 def test_programs_of_torchscript_are_refused(tmp_path: Path) -> None:
     torch.jit.script(nn.Linear(2, 2)).save(tmp_path / "script.pt")
@@ -182,6 +209,15 @@ def test_a_big_endian_pca_is_turned(tmp_path: Path) -> None:
     fitted.components_ = fitted.components_.astype(">f8", order="F")
     found = reading(tmp_path / "pca.pkl", pickle.dumps(fitted)).main.state_dict["components_"]
     np.testing.assert_array_equal(found.numpy(), fitted.components_)
+
+
+def test_long_doubles_in_a_pca_are_refused(tmp_path: Path) -> None:
+    fitted = PCA(2).fit(np.random.default_rng(3).normal(size=(9, 4)))
+    fitted.components_ = fitted.components_.astype(np.longdouble)
+    if fitted.components_.dtype.itemsize == 8:
+        pytest.skip("long doubles are doubles on this machine")
+    with pytest.raises(CheckpointError, match=r"the array type 'f\d\d'; allowed are plain numbers of at most 8 bytes"):
+        reading(tmp_path / "pca.pkl", pickle.dumps(fitted))
 
 
 @pytest.mark.parametrize("change", ["unfitted", "other shape", "whole numbers"])

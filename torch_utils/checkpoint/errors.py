@@ -12,12 +12,15 @@ _LONGEST = 300
 class CheckpointError(FormatError):
     """A checkpoint is damaged, hostile, or not of a kind that is read. Always one line, whatever the file holds."""
 
-    def __init__(self, place: str, expected: str, found: str, *, file: Path | str | None = None) -> None:
+    def __init__(
+        self, place: str, expected: str, found: str, *, file: Path | str | None = None, next_step: str = ""
+    ) -> None:
         super().__init__(one_line(place), one_line(expected), one_line(found), file=file)
+        self.next_step = next_step
 
     def in_file(self, file: Path | str) -> CheckpointError:
         """The same error with the name of its file."""
-        return CheckpointError(self.place, self.expected, self.found, file=file)
+        return CheckpointError(self.place, self.expected, self.found, file=file, next_step=self.next_step)
 
 
 def one_line(text: str) -> str:

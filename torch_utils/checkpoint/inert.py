@@ -11,6 +11,8 @@ from _exchange.restricted_pickle import NUMPY_ENTRIES, shown
 MAX_OPERATIONS = 1_000_000
 """Opcodes of one pickle; the published snapshot has some tens of thousands."""
 _BYTES_PER_ATTRIBUTE = 8
+_NUMBERS = ("?", "b", "i", "u", "f")
+_WIDTHS = ("1", "2", "4", "8")
 
 
 class InertModule(Record):
@@ -36,7 +38,8 @@ class InertModule(Record):
 
 
 def numeric_dtype(code: Any, *flags: Any) -> Any:
-    """`numpy.dtype` of plain numbers only."""
-    if not isinstance(code, str) or code.lstrip("<>=|")[:1] not in ("?", "b", "i", "u", "f"):
-        raise ValueError(f"the array type {shown(code)}; allowed are plain numbers")
+    """`numpy.dtype` of plain numbers only; long doubles are another type on every machine."""
+    kind, width = (code.lstrip("<>=|")[:1], code.lstrip("<>=|")[1:]) if isinstance(code, str) else ("", "")
+    if kind not in _NUMBERS or width not in ("", *_WIDTHS):
+        raise ValueError(f"the array type {shown(code)}; allowed are plain numbers of at most 8 bytes")
     return NUMPY_ENTRIES["numpy.dtype"](code, *flags)

@@ -47,15 +47,20 @@ class Budget:
             raise ValueError(f"more than {MAX_NODES} names and values, or more text than the file can hold")
 
 
-def plain(value: Any, budget: Budget) -> Any:
-    """The value as JSON has it: tuples become lists, NumPy scalars numbers, keys text.
+def plain(values: Mapping[Any, Any], what: str, budget: Budget) -> dict[str, Any]:
+    """The mapping as JSON has it: tuples become lists, NumPy scalars numbers, keys text.
+
+    Args:
+        values: what is converted.
+        what: its name, for errors.
+        budget: of the file.
 
     Raises:
         ValueError: it holds something that is no plain data, or is too large.
     """
-    converted = _plain(value, budget, 0)
+    converted = _plain(values, budget, 0)
     if converted is _NOT_PLAIN:
-        raise ValueError(f"a {type(value).__name__} that is not made of numbers, text and containers")
+        raise ValueError(f"{what} that are not made of numbers, text and containers")
     return converted
 
 

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from _exchange.errors import FormatError, InputError
+from _exchange.pickle_machine import UnlistedGlobal
 from torch_utils.checkpoint.errors import CheckpointError
 from torch_utils.checkpoint.legacy import is_legacy_file
 from torch_utils.checkpoint.pca import is_pca, read_pca
@@ -16,6 +17,10 @@ from torch_utils.checkpoint.torch_file import read_torch_archive, read_torch_str
 
 MAX_FILE_BYTES = 4 << 30
 _HEAD_BYTES = 512
+_TENSORS_ALONE = (
+    "If you trust whoever wrote the file, open it with the program that it comes from and save its tensors alone."
+)
+"""The next step where a file holds more than data."""
 _PACKED = {
     b"\x1f\x8b": "gzip-compressed data: gunzip it first",
     b"BZh": "bzip2-compressed data: unpack it first",
@@ -61,7 +66,8 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     try:
         return _read(head, memoryview(content))
     except FormatError as error:
-        raise CheckpointError(error.place, error.expected, error.found, file=path) from error
+        advice = _TENSORS_ALONE if isinstance(error, UnlistedGlobal) else ""
+        raise CheckpointError(error.place, error.expected, error.found, file=path, next_step=advice) from error
     except ValueError as error:
         raise CheckpointError("", "a checkpoint", str(error), file=path) from error
 

@@ -100,7 +100,7 @@ def read_snapshot(data: memoryview) -> Checkpoint:
     training_set = value.get("training_set_kwargs") or {}
     if not isinstance(training_set, dict):
         raise ValueError("training_set_kwargs that are no dictionary")
-    return Checkpoint("snapshot", modules, plain(training_set, budget))
+    return Checkpoint("snapshot", modules, plain(training_set, "training_set_kwargs", budget))
 
 
 def _module_record(name: str, module: Any, budget: Budget) -> ModuleRecord:
@@ -118,7 +118,7 @@ def _module_record(name: str, module: Any, budget: Budget) -> ModuleRecord:
         name,
         collected.found,
         module.class_name,
-        plain(init_kwargs, budget),
+        plain(init_kwargs, f"{name}._init_kwargs", budget),
         plain_entries(public, budget),
         module.module_src,
     )
