@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -42,14 +43,21 @@ def device_named(name: str) -> torch.device:
 
 @contextmanager
 def exact_float32() -> Iterator[None]:
-    """Matrix products and convolutions of float32 keep all 24 bits inside the block: no TF32 on CUDA."""
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = matmul.allow_tf32, cudnn.allow_tf32
+    """Matrix products and convolutions of float32 keep all 24 bits inside the block: no TF32 on CUDA.
+
+    The settings are those of each operator, which rule over both ``torch.backends.fp32_precision`` and the older
+    ``allow_tf32``; reading the older ones inside the block is an error of torch.
+    """
+    cudnn: Any = torch.backends.cudnn
+    settings: tuple[Any, ...] = torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn
+    before = [setting.fp32_precision for setting in settings]
     try:
-        matmul.allow_tf32, cudnn.allow_tf32 = False, False
+        for setting in settings:
+            setting.fp32_precision = "ieee"
         yield
     finally:
-        matmul.allow_tf32, cudnn.allow_tf32 = before
+        for setting, precision in zip(settings, before, strict=True):
+            setting.fp32_precision = precision
 
 
 @contextmanager

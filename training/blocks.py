@@ -17,7 +17,7 @@ from _exchange.errors import InputError
 from torch_utils.ops.bias_act import activation_named, bias_act
 from torch_utils.ops.modulated_conv2d import modulated_conv2d
 from torch_utils.ops.upfirdn2d import setup_filter, upsample2d
-from training.layers import FILTER, FullyConnectedLayer, Noise, require_counts
+from training.layers import FILTER, FullyConnectedLayer, Noise, require_counts, require_number
 
 FusedDefault = bool | Literal["inference_only"]
 
@@ -52,12 +52,12 @@ class BlockOptions:
     def __post_init__(self) -> None:
         if self.architecture != "skip":
             raise InputError(f"Expected architecture 'skip', the only one there is, found {self.architecture!r}.")
-        if self.fused_modconv_default not in {True, False, "inference_only"}:
+        if not isinstance(self.fused_modconv_default, bool) and self.fused_modconv_default != "inference_only":
             raise InputError(
                 f"Expected fused_modconv_default true, false or 'inference_only', found {self.fused_modconv_default!r}."
             )
-        if self.conv_clamp is not None and self.conv_clamp < 0:
-            raise InputError(f"Expected conv_clamp of at least 0, or None, found {self.conv_clamp}.")
+        if self.conv_clamp is not None:
+            require_number("conv_clamp", self.conv_clamp)
         require_counts(kernel_size=self.kernel_size)
         if self.kernel_size % 2 == 0:
             raise InputError(
@@ -82,7 +82,7 @@ class SynthesisLayer(nn.Module):
         super().__init__()
         require_counts(in_channels=in_channels, out_channels=out_channels, w_dim=w_dim, resolution=resolution)
         self.resolution, self.up, self.options = resolution, up, options
-        self.padding = options.kernel_size // 2
+        self.padding = int(options.kernel_size) // 2
         self.activation_gain = activation_named(options.activation).gain
         self.affine = FullyConnectedLayer(w_dim, in_channels, bias_init=1)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, options.kernel_size, options.kernel_size))

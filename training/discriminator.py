@@ -21,6 +21,7 @@ from training.layers import (
     channels_at,
     require_counts,
     require_known,
+    require_number,
     require_power_of_two,
 )
 from training.mapping import MAPPING_OPTIONS, MappingNetwork
@@ -212,8 +213,7 @@ class DualDiscriminator(nn.Module):
         require_counts(img_channels=img_channels)
         if architecture != "resnet":
             raise InputError(f"Expected architecture 'resnet', the only one there is, found {architecture!r}.")
-        if disc_c_noise < 0:
-            raise InputError(f"Expected disc_c_noise of at least 0, found {disc_c_noise}.")
+        require_number("disc_c_noise", disc_c_noise)
         require_known("block_kwargs", block_kwargs or {}, BLOCK_OPTIONS)
         require_known("mapping_kwargs", mapping_kwargs or {}, MAPPING_OPTIONS)
         require_known("epilogue_kwargs", epilogue_kwargs or {}, EPILOGUE_OPTIONS)
@@ -269,7 +269,7 @@ class DualDiscriminator(nn.Module):
             raise InputError(f"Expected images 'image' and 'image_raw', found no {' and no '.join(missing)}.")
         image, raw = images["image"], images["image_raw"]
         size = self.img_resolution
-        if image.ndim != 4 or image.shape[1:] != (self.img_channels, size, size):
+        if image.ndim != 4 or len(image) == 0 or image.shape[1:] != (self.img_channels, size, size):
             raise InputError(
                 f"Expected image of shape (B, {self.img_channels}, {size}, {size}), found {tuple(image.shape)}."
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Literal, get_args
 
 import torch
@@ -19,6 +19,8 @@ from torch_utils.ops.upfirdn2d import setup_filter
 
 FILTER = (1, 3, 3, 1)
 """Taps of the filter of every change of size."""
+EPSILON = 1e-8
+"""Added to a mean square before its root is divided by."""
 NoiseMode = Literal["random", "const", "none"]
 
 
@@ -50,9 +52,8 @@ class Noise:
         return replace(self, prefix=f"{self.prefix}{name}.")
 
     def drawn(self, name: str, batch: int, resolution: int, device: torch.device) -> Tensor:
-        """(B, 1, r, r) standard normal float32 numbers for the layer of this name."""
-        if self.draws is None:
-            raise InputError("Expected a source of random numbers, found none: give draws.")
+        """(B, 1, r, r) standard normal float32 numbers for the layer of this name; in mode ``random`` only."""
+        assert self.draws is not None
         return self.draws.normal(f"{self.prefix}{name}", (batch, 1, resolution, resolution), device)
 
 
@@ -83,15 +84,27 @@ def require_counts(**values: int) -> None:
             raise InputError(f"Expected {name} to be a whole number of at least 1, found {value}.")
 
 
-def require_known(name: str, given: Iterable[str], known: Collection[str]) -> None:
-    """Check that all keyword arguments are known.
+def require_number(name: str, value: float, high: float = math.inf) -> None:
+    """Check that this is a finite number from 0 to `high`.
 
     Raises:
-        InputError: naming those that are not, and what there is.
+        InputError: it is not.
     """
-    unknown = sorted(set(given) - set(known))
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or not 0 <= value <= high:
+        limit = f"of at least 0, found {value!r:.80}" if high == math.inf else f"from 0 to {high}, found {value!r:.80}"
+        raise InputError(f"Expected {name} to be a number {limit}.")
+
+
+def require_known(name: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Check that all names are known.
+
+    Raises:
+        InputError: naming the first few that are not, and what there is.
+    """
+    unknown = [key for key in given if key not in known]
     if unknown:
-        raise InputError(f"Expected {name} out of {', '.join(known)}, found {', '.join(unknown)}.")
+        found = ", ".join(repr(key)[:60] for key in unknown[:5])
+        raise InputError(f"Expected {name} with names out of {', '.join(known)}, found {found}.")
 
 
 def channels_at(resolution: int, channel_base: int, channel_max: int) -> int:
@@ -104,9 +117,9 @@ def channels_at(resolution: int, channel_base: int, channel_max: int) -> int:
     return min(channel_base // resolution, channel_max)
 
 
-def normalize_2nd_moment(x: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x with a mean square of 1 along an axis."""
-    return x * (x.square().mean(dim=dim, keepdim=True) + eps).rsqrt()
+def normalize_2nd_moment(x: Tensor) -> Tensor:
+    """(B, n) with a mean square of 1 in every row."""
+    return x * (x.square().mean(dim=1, keepdim=True) + EPSILON).rsqrt()
 
 
 class FullyConnectedLayer(nn.Module):
@@ -133,6 +146,9 @@ class FullyConnectedLayer(nn.Module):
     ) -> None:
         super().__init__()
         require_counts(in_features=in_features, out_features=out_features)
+        require_number("lr_multiplier", lr_multiplier)
+        if lr_multiplier == 0:
+            raise InputError("Expected lr_multiplier above 0, as weights are stored divided by it, found 0.")
         activation_named(activation)
         self.activation = activation
         self.weight_gain = lr_multiplier / math.sqrt(in_features)

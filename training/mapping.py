@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from _exchange.errors import InputError
-from training.layers import FullyConnectedLayer, normalize_2nd_moment, require_counts
+from training.layers import FullyConnectedLayer, is_whole, normalize_2nd_moment, require_counts, require_number
 
 MAPPING_OPTIONS = ("num_layers", "embed_features", "layer_features", "activation", "lr_multiplier", "w_avg_beta")
 
@@ -50,8 +50,10 @@ class MappingNetwork(nn.Module):
     ) -> None:
         super().__init__()
         require_counts(w_dim=w_dim, num_layers=num_layers)
-        if min(z_dim, c_dim) < 0 or z_dim + c_dim == 0:
-            raise InputError(f"Expected a latent or a label to map, found z_dim {z_dim} and c_dim {c_dim}.")
+        if not (is_whole(z_dim) and is_whole(c_dim)) or min(z_dim, c_dim) < 0 or z_dim + c_dim == 0:
+            raise InputError(f"Expected a latent or a label to map, found z_dim {z_dim!r} and c_dim {c_dim!r}.")
+        if w_avg_beta is not None:
+            require_number("w_avg_beta", w_avg_beta, high=1)
         self.z_dim, self.c_dim, self.w_dim = z_dim, c_dim, w_dim
         self.num_ws, self.num_layers, self.w_avg_beta = num_ws, num_layers, w_avg_beta
         embedded = 0 if c_dim == 0 else w_dim if embed_features is None else embed_features

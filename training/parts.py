@@ -23,7 +23,6 @@ from training.paste import Pasted, PasteParams, Surface, paste_front
 from training.rays import as_image
 from training.request import LABEL_SIZE, Expected, Request
 from training.settings import (
-    check_mapping_kwargs,
     check_sr_kwargs,
     rendering_setting,
     sampling_of,
@@ -82,7 +81,6 @@ class GeneratorParts(nn.Module):
     ) -> None:
         super().__init__()
         mapping_kwargs, sr_kwargs = dict(mapping_kwargs or {}), dict(sr_kwargs or {})
-        check_mapping_kwargs(mapping_kwargs)
         check_sr_kwargs(sr_kwargs)
         mode = CondMode.parse(cond_mode)  # type: ignore[arg-type]
         if img_channels != 3:

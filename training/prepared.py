@@ -74,7 +74,7 @@ class PreparedSynthesis(ABC):
 
 
 class _PlainSynthesis(PreparedSynthesis):
-    """Runs the network as it is: on other devices, and for kinds of blocks that were never published."""
+    """Runs the network as it is: see `is_published_kind`."""
 
     def __init__(self, network: SynthesisNetwork, ws: Tensor, cond: Mapping[str, Tensor] | None) -> None:
         self.network, self.ws, self.cond = network, ws, cond
@@ -85,7 +85,7 @@ class _PlainSynthesis(PreparedSynthesis):
 
 
 class _PixelSynthesis(PreparedSynthesis):
-    """Runs the passes of this file, sample by sample."""
+    """Runs the passes of `training.prepared_layers`, sample by sample."""
 
     def __init__(self, network: SynthesisNetwork, ws: Tensor, cond: Mapping[str, Tensor] | None) -> None:
         self.network = network
@@ -127,14 +127,15 @@ def prepare_synthesis(network: SynthesisNetwork, ws: Tensor, cond: Mapping[str, 
     """The backbone made ready for many draws of noise.
 
     Args:
-        network: in evaluation; later changes of its parameters are not seen.
-        ws: (B, num_ws, w_dim) float32.
+        network: must not change while the result is in use: some of its parameters are copied, others read later.
+        ws: (B, num_ws, w_dim).
         cond: images of its condition mode.
 
     Raises:
         InputError: styles or conditions that do not fit.
     """
     network.check_call(ws, None, None)
+    ws = ws.to(torch.float32)
     knows_all = all(is_published_kind(block) for _, block in network.blocks())
     return (_PixelSynthesis if knows_all else _PlainSynthesis)(network, ws, cond)
 
@@ -159,7 +160,7 @@ class _PlainSuperresolution(PreparedSuperresolution):
 
 
 class _PixelSuperresolution(PreparedSuperresolution):
-    """Runs the passes of this file, sample by sample."""
+    """Runs the passes of `training.prepared_layers`, sample by sample."""
 
     def __init__(self, module: SuperresolutionHybrid8XDC, ws: Tensor) -> None:
         self.module, self.ws = module, ws
@@ -190,7 +191,12 @@ class _PixelSuperresolution(PreparedSuperresolution):
 def prepare_superresolution(module: SuperresolutionHybrid8XDC, ws: Tensor) -> PreparedSuperresolution:
     """The super-resolution made ready for many images of the same styles (B, n, w_dim).
 
-    Later changes of the module's parameters are not seen.
+    The module must not change while the result is in use: some of its parameters are copied, others read later.
+
+    Raises:
+        InputError: styles that do not fit.
     """
+    module.check_styles(ws, len(ws))
+    ws = ws.to(torch.float32)
     knows_all = all(is_published_kind(block) for block in module.blocks())
     return (_PixelSuperresolution if knows_all else _PlainSuperresolution)(module, ws)

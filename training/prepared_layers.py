@@ -56,7 +56,8 @@ class PreparedLayer(ABC):
         """Channels-last features of the layer, from those before it and noise (r, r)."""
 
     def activated(self, product: Tensor, noise: NDArray[np.float32]) -> Tensor:
-        """Overwrite a product with what noise, bias, activation and clamp make of it."""
+        """What noise, bias, activation and clamp make of a product, in its place if its channels come last."""
+        product = product.contiguous(memory_format=torch.channels_last)
         flat = _pixels(product).reshape(-1, product.shape[1])
         activate(flat, noise.reshape(-1), self.bias, SLOPE, GAIN, self.limit)
         return product
@@ -173,13 +174,15 @@ class PreparedBlock:
 
 
 def is_published_kind(block: SynthesisBlock) -> bool:
-    """Whether these passes know a block: on the CPU, with filter, kernel and activation of the published networks."""
-    options = block.options
+    """Whether these passes know a block: float32 on the CPU, with kernel, activation and filters as published."""
+    weight, published = block.torgb.weight, setup_filter(FILTER)
+    filters = (buffer for name, buffer in block.named_buffers() if name.endswith("resample_filter"))
     return (
-        block.torgb.weight.device.type == "cpu"
-        and options.activation == "lrelu"
-        and options.kernel_size == 3
-        and torch.equal(block.resample_filter, setup_filter(FILTER))
+        weight.device.type == "cpu"
+        and weight.dtype == torch.float32
+        and block.options.activation == "lrelu"
+        and block.options.kernel_size == 3
+        and all(torch.equal(taps, published) for taps in filters)
     )
 
 

@@ -17,9 +17,9 @@ from torch import Tensor
 from _exchange.camera import ORTHOGRAPHIC
 from _exchange.errors import InputError
 from training.engine.interface import Clearing, Rays
+from training.layers import require_known
 from training.paste import PasteParams, paste_params_of
 from training.rays import cameras_of, is_orthographic, labels_of, orthographic_rays, rays_from_images, rays_of_labels
-from training.settings import refuse_unknown
 
 KEYS = (
     *("cond", "seeds", "z", "zs", "ws", "elevations", "azimuths", "distances", "fovs", "camera_params", "force_rays"),
@@ -116,7 +116,7 @@ def read_request(
     Raises:
         InputError: a key is unknown or missing, or a value has the wrong kind or shape.
     """
-    refuse_unknown("inputs of the generator", inputs, KEYS)
+    require_known("inputs of the generator", inputs, KEYS)
     given = {key: value for key, value in inputs.items() if value is not None}
     if "cond" not in given:
         raise InputError(f"Expected inputs with cond, the dict of conditions, found the keys {sorted(given)}.")

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from _exchange.errors import InputError
 from training.blocks import BlockOptions
 from training.engine.interface import Sampling
-from training.mapping import MappingNetwork
+from training.layers import require_known
 from training.superresolution import SuperresolutionHybrid8XDC
 
 _SUPERRESOLUTIONS: dict[str, type[SuperresolutionHybrid8XDC]] = {"SuperresolutionHybrid8XDC": SuperresolutionHybrid8XDC}
 _IGNORED_OF_SUPERRESOLUTION = ("num_fp16_res", "conv_clamp", "channel_base", "channel_max")
-
-
-def refuse_unknown(what: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Nothing if all names are known.
-
-    Raises:
-        InputError: naming the first few that are not.
-    """
-    known = list(known)
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        found = ", ".join(repr(name)[:60] for name in unknown[:5])
-        raise InputError(f"Expected {what} with names out of {', '.join(known)}, found {found}.")
-
-
-def check_mapping_kwargs(given: Mapping[str, Any]) -> None:
-    """Refuse options that the mapping network does not have.
-
-    Raises:
-        InputError: an unknown option.
-    """
-    parameters = inspect.signature(MappingNetwork).parameters.values()
-    refuse_unknown("mapping_kwargs", given, [p.name for p in parameters if p.kind is p.KEYWORD_ONLY])
 
 
 def check_sr_kwargs(given: Mapping[str, Any]) -> None:
@@ -46,7 +22,7 @@ def check_sr_kwargs(given: Mapping[str, Any]) -> None:
         InputError: an unknown option.
     """
     options = [name for name in BlockOptions.__dataclass_fields__ if name not in _IGNORED_OF_SUPERRESOLUTION]
-    refuse_unknown("sr_kwargs", given, [*_IGNORED_OF_SUPERRESOLUTION, *options])
+    require_known("sr_kwargs", given, [*_IGNORED_OF_SUPERRESOLUTION, *options])
 
 
 def rendering_setting(rendering_kwargs: Mapping[str, Any], key: str) -> Any:

@@ -26,7 +26,8 @@ def load_checked(module: nn.Module, state_dict: Mapping[str, Tensor], what: str)
         what: the model in words, for errors, e.g. ``a line filler``.
 
     Raises:
-        InputError: keys are missing or too many, a value is no tensor, or has another shape or NaN or infinity.
+        InputError: keys are missing or too many, a value is no tensor, has another shape, or holds NaN, infinity or
+            numbers beyond the precision of the module.
     """
     expected = module.state_dict()
     refuse_keys(f"all tensors of {what}", "none of the names", [name for name in expected if name not in state_dict])
@@ -37,15 +38,15 @@ def load_checked(module: nn.Module, state_dict: Mapping[str, Tensor], what: str)
         if _described(state_dict[name]) != _described(tensor)
     ]
     refuse_keys(f"the shapes of {what}", "", wrong)
-    refuse_keys(
-        f"finite numbers in {what}",
-        "NaN or infinity in",
-        [name for name in expected if not bool(torch.isfinite(state_dict[name]).all())],
-    )
     copies = {
         name: state_dict[name].detach().to("cpu", tensor.dtype, copy=True, memory_format=torch.contiguous_format)
         for name, tensor in expected.items()
     }
+    refuse_keys(
+        f"finite numbers in {what}",
+        "NaN or infinity in",
+        [name for name, tensor in copies.items() if not bool(torch.isfinite(tensor).all())],
+    )
     module.load_state_dict(copies, strict=True, assign=True)
 
 

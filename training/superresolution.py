@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from _exchange.errors import InputError
@@ -61,6 +62,8 @@ class SuperresolutionHybrid8XDC(nn.Module):
             raise InputError(
                 f"Expected sr_channels_hidden of at least 2, as the last block has half of it, found {channels_hidden}."
             )
+        if not is_whole(sr_num_fp16_res):
+            raise InputError(f"Expected sr_num_fp16_res to be a whole number, found {sr_num_fp16_res!r:.80}.")
         half = sr_num_fp16_res > 0
         options = block_options_from({**block_options, "conv_clamp": CLAMP if half else None})
         self.img_resolution, self.input_resolution = img_resolution, img_resolution // GROWTH
@@ -86,10 +89,20 @@ class SuperresolutionHybrid8XDC(nn.Module):
             yield block
 
     def resized(self, image: Tensor) -> Tensor:
-        """(B, ·, r, r) at the size that the first block takes."""
+        """(B, ·, r, r) at the size that the first block takes, float32."""
+        image = image.to(torch.float32)
         if image.shape[-1] == self.input_resolution:
             return image
         return (bilinear_antialiased if self.sr_antialias else bilinear)(image, self.input_resolution)
+
+    def check_styles(self, ws: Tensor, batch: int) -> None:
+        """Refuse styles that are not (batch, n, w_dim).
+
+        Raises:
+            InputError: naming what was expected.
+        """
+        if ws.ndim != 3 or ws.shape[0] != batch or ws.shape[1] == 0 or ws.shape[2] != self.w_dim:
+            raise InputError(f"Expected styles of shape ({batch}, n, {self.w_dim}), found {tuple(ws.shape)}.")
 
     def check_call(self, rgb: Tensor, x: Tensor, ws: Tensor) -> None:
         """Refuse shapes that do not fit.
@@ -103,8 +116,7 @@ class SuperresolutionHybrid8XDC(nn.Module):
                 f"Expected square images (B, {self.img_channels}, r, r) and (B, {self.channels}, r, r), "
                 f"found {tuple(rgb.shape)} and {tuple(x.shape)}."
             )
-        if ws.ndim != 3 or ws.shape[0] != len(x) or ws.shape[2] != self.w_dim:
-            raise InputError(f"Expected styles of shape ({len(x)}, n, {self.w_dim}), found {tuple(ws.shape)}.")
+        self.check_styles(ws, len(x))
 
     def forward(self, rgb: Tensor, x: Tensor, ws: Tensor, noise: Noise) -> Tensor:
         """The final image.

@@ -88,11 +88,11 @@ class SynthesisNetwork(nn.Module):
         Raises:
             InputError: naming what was expected.
         """
-        if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
+        if ws.ndim != 3 or len(ws) == 0 or ws.shape[1:] != (self.num_ws, self.w_dim):
             raise InputError(f"Expected styles of shape (B, {self.num_ws}, {self.w_dim}), found {tuple(ws.shape)}.")
         levels = range(len(self.resolutions))
         known = {"dw", "dws", *(f"{kind}_{level}" for kind in ("da", "db") for level in levels)}
-        unknown = sorted(set(injection or {}) - known)
+        unknown = [key for key in injection or {} if key not in known]
         if unknown:
             raise InputError(f"Expected latent_injection with keys out of {', '.join(sorted(known))}, found {unknown}.")
         if stop_level is not None and stop_level not in levels:
@@ -114,9 +114,10 @@ class SynthesisNetwork(nn.Module):
             ws: (B, num_ws, w_dim) float32.
             cond: images of the `cond_mode`, see `training.conditioning`.
             noise: with the prefix of this network, ``backbone.synthesis.``.
-            latent_injection: ``da_<level>`` is added to the features, ``db_<level>`` to the image of a level.
+            latent_injection: ``da_<level>`` is added to the features, ``db_<level>`` to the image of a level; others,
+                ``dw`` and ``dws``, belong to the styles and are passed over here.
             stop_level: the image of this level, upsampled, is the result; the noise of later levels is drawn still.
-            levels: called after the conditioning of every level.
+            levels: called after the conditioning of every level up to `stop_level`.
 
         Returns:
             (B, K, R, R) float32.
@@ -142,10 +143,8 @@ class SynthesisNetwork(nn.Module):
                 levels(level, x, img)
             if level == stop_level:
                 stopped = img
-            if f"da_{level}" in injection:
-                x = x + injection[f"da_{level}"]
-            if f"db_{level}" in injection:
-                img = img + injection[f"db_{level}"]
+            x = _injected(x, injection, f"da_{level}")
+            img = _injected(img, injection, f"db_{level}")
         result = img if stopped is None else stopped
         assert result is not None
         return result
@@ -179,9 +178,9 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         self.z_dim, self.c_dim, self.w_dim = z_dim, c_dim, w_dim
+        require_known("mapping_kwargs", mapping_kwargs, MAPPING_OPTIONS)
         self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, cond_mode, **synthesis_kwargs)
         self.num_ws = self.synthesis.num_ws
-        require_known("mapping_kwargs", mapping_kwargs, MAPPING_OPTIONS)
         self.mapping = MappingNetwork(z_dim, c_dim, w_dim, self.num_ws, **mapping_kwargs)
 
 
@@ -200,6 +199,25 @@ def fp16_resolution(img_resolution: int, num_fp16_res: int) -> int:
     if not is_whole(num_fp16_res) or num_fp16_res < 0:
         raise InputError(f"Expected num_fp16_res to be a whole number of at least 0, found {num_fp16_res}.")
     return max(2 * img_resolution >> int(num_fp16_res), 8)
+
+
+def _injected(x: Tensor, injection: Mapping[str, Tensor], key: str) -> Tensor:
+    """x (B, C, r, r) and what is injected under this key, if anything is."""
+    if key not in injection:
+        return x
+    added = injection[key]
+    if not isinstance(added, Tensor) or not _broadcasts(added.shape, x.shape):
+        found = tuple(added.shape) if isinstance(added, Tensor) else type(added).__name__
+        raise InputError(
+            f"Expected latent_injection {key} of shape {tuple(x.shape)}, or 1 for a number, found {found}."
+        )
+    return x + added
+
+
+def _broadcasts(shape: torch.Size, wanted: torch.Size) -> bool:
+    """Whether a tensor of this shape can be added to one of the other, leaving its shape."""
+    extra = len(wanted) - len(shape)
+    return extra >= 0 and all(n in {1, m} for n, m in zip(shape, wanted[extra:], strict=True))
 
 
 def _require_room(mode: CondMode, channels: Mapping[int, int], img_channels: int) -> None:

@@ -1,8 +1,9 @@
 """Convolution with 3 × 3 kernels by Winograd's minimal filtering: 16 products for each 2 × 2 pixels instead of 36.
 
 With B, G, A of F(2 × 2, 3 × 3) a tile of results is Aᵀ [(G w Gᵀ) ⊙ (Bᵀ x B)] A (Lavin and Gray, 2015): sixteen matrix
-products over channels, between additions. All factors are 0, ±1 and ½, so rounding grows only about twofold. Features
-are in pixel order (height, width, channels), float32, of even size; the plain twin is `torch.nn.functional.conv2d`.
+products over channels, between additions. All factors are 0, ±1 and ½, so rounding grows only about twofold. NaN or
+infinity reaches whole tiles, so every pixel where the plain twin, `torch.nn.functional.conv2d`, is not finite, and some
+beside it. Features are in pixel order (height, width, channels), float32, of even size.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 import torch
@@ -46,8 +47,9 @@ def test_gpus_are_counted_from_zero(monkeypatch: pytest.MonkeyPatch) -> None:
         device_named("cuda:2")
 
 
-def precision() -> tuple[bool, bool]:
-    return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+def precision() -> tuple[str, ...]:
+    backends: Any = torch.backends
+    return tuple(part.fp32_precision for part in (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn))
 
 
 def convolutions() -> tuple[bool, bool]:
@@ -56,9 +58,9 @@ def convolutions() -> tuple[bool, bool]:
 
 @pytest.fixture
 def careless() -> Iterator[None]:
-    """TF32 everywhere, and convolutions chosen by the clock."""
+    """TF32 everywhere, by the older settings, and convolutions chosen by the clock."""
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = *precision(), *convolutions()
+    before = matmul.allow_tf32, cudnn.allow_tf32, *convolutions()
     matmul.allow_tf32, cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark = True, True, False, True
     yield
     matmul.allow_tf32, cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark = before
@@ -66,12 +68,12 @@ def careless() -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("block", "state", "inside"),
-    [(exact_float32, precision, (False, False)), (repeatable_cuda, convolutions, (True, False))],
+    [(exact_float32, precision, ("ieee", "ieee", "ieee")), (repeatable_cuda, convolutions, (True, False))],
 )
 def test_settings_hold_inside_and_come_back_also_after_an_error(
     block: Callable[[], AbstractContextManager[None]],
-    state: Callable[[], tuple[bool, bool]],
-    inside: tuple[bool, bool],
+    state: Callable[[], tuple[Any, ...]],
+    inside: tuple[Any, ...],
     careless: None,
 ) -> None:
     before = state()
@@ -82,6 +84,21 @@ def test_settings_hold_inside_and_come_back_also_after_an_error(
     with pytest.raises(KeyError), block():
         raise KeyError
     assert state() == before
+
+
+def test_tf32_for_all_of_torch_is_overruled_too() -> None:
+    """Only the newer settings know it; torch refuses to read the older ones then."""
+    backends: Any = torch.backends
+    before = backends.fp32_precision
+    backends.fp32_precision = "tf32"
+    try:
+        outside = precision()
+        assert outside == ("tf32", "tf32", "tf32")
+        with exact_float32():
+            assert precision() == ("ieee", "ieee", "ieee")
+        assert precision() == outside
+    finally:
+        backends.fp32_precision = before
 
 
 @pytest.mark.gpu

@@ -123,10 +123,13 @@ def test_gradients_of_gradients_reach_the_weights() -> None:
     [
         (lambda: discriminator(48), "img_resolution to be a power of two from 64 to 1024, found 48"),
         (lambda: discriminator(architecture="skip"), "architecture 'resnet'"),
-        (lambda: discriminator(block_kwargs={"freeze": 1}), "block_kwargs out of freeze_layers, .*found freeze"),
-        (lambda: discriminator(mapping_kwargs={"depth": 1}), "mapping_kwargs out of num_layers"),
-        (lambda: discriminator(epilogue_kwargs={"groups": 1}), "epilogue_kwargs out of mbstd_group_size"),
-        (lambda: discriminator(disc_c_noise=-1), "disc_c_noise of at least 0"),
+        (
+            lambda: discriminator(block_kwargs={"freeze": 1}),
+            "block_kwargs with names out of freeze_layers, .*found 'freeze'",
+        ),
+        (lambda: discriminator(mapping_kwargs={"depth": 1}), "mapping_kwargs with names out of num_layers"),
+        (lambda: discriminator(epilogue_kwargs={"groups": 1}), "epilogue_kwargs with names out of mbstd_group_size"),
+        (lambda: discriminator(disc_c_noise=-1), "disc_c_noise to be a number of at least 0"),
         (lambda: discriminator()({"image": images()["image"]}, LABELS), "found no image_raw"),
         (lambda: discriminator(128)(images(), LABELS), r"image of shape \(B, 3, 128, 128\), found \(4, 3, 64, 64\)"),
         (lambda: discriminator()({**images(), "image_raw": torch.zeros(3, 3, 8, 8)}, LABELS), "image_raw of shape"),

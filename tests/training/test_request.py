@@ -139,7 +139,7 @@ CONSTRUCTORS = [
     (init_kwargs(img_resolution=2048), "found 2048"),
     (init_kwargs(mapping_kwargs={"layers": 2}), "mapping_kwargs with names out of num_layers.*found 'layers'"),
     (init_kwargs(sr_kwargs={"chanel_base": 2}), "sr_kwargs with names out of.*found 'chanel_base'"),
-    (init_kwargs(triplane_widht=2), "found triplane_widht"),
+    (init_kwargs(triplane_widht=2), "found 'triplane_widht'"),
     (init_kwargs(triplane_width=0), "triplane_width to be a whole number of at least 1, found 0"),
 ]
 

@@ -93,7 +93,7 @@ def test_noise_of_its_own_layers() -> None:
         (lambda: module(32), "from 64 to 1024, found 32"),
         (lambda: module(2048), "from 64 to 1024, found 2048"),
         (lambda: module(channels_hidden=1), "sr_channels_hidden of at least 2"),
-        (lambda: module(depth=3), "options of blocks out of"),
+        (lambda: module(depth=3), "options of blocks with names out of"),
         (lambda: module()(features(16)[:, :2], features(16), WS, Noise("none")), "square images"),
         (lambda: module()(features(16)[:, :3], features(16), WS[..., :4], Noise("none")), "styles of shape"),
     ],

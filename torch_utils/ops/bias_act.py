@@ -44,7 +44,7 @@ def activation_named(name: str) -> Activation:
     Raises:
         InputError: nothing has this name.
     """
-    if name not in ACTIVATIONS:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
         raise InputError(f"Expected an activation out of {', '.join(ACTIVATIONS)}, found {name!r}.")
     return ACTIVATIONS[name]
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from _exchange.errors import InputError
-from torch_utils.ops.upfirdn2d import downsample_padding, parse_padding, upfirdn2d, upsample_padding
+from torch_utils.ops.upfirdn2d import downsample_padding, filter_size, parse_padding, upfirdn2d, upsample_padding
 
 
 def _convolve(
@@ -41,6 +41,19 @@ def _check(x: Tensor, w: Tensor, up: int, down: int, groups: int) -> None:
         )
 
 
+def _check_size(x: Tensor, w: Tensor, f: Tensor | None, factors: tuple[int, int], around: tuple[int, ...]) -> None:
+    """Refuse images that lose all their samples to the kernel and to the filter, which is applied for each factor."""
+    passes = sum(factor > 1 for factor in factors)
+    needed = [k + passes * (taps - 1) for k, taps in zip((w.shape[3], w.shape[2]), filter_size(f), strict=True)]
+    width = x.shape[3] * factors[0] + around[0] + around[1]
+    height = x.shape[2] * factors[0] + around[2] + around[3]
+    if width < needed[0] or height < needed[1]:
+        raise InputError(
+            f"Expected a padded image at least as large as kernel and filter together, {needed[0]} × {needed[1]}, "
+            f"found {width} × {height}."
+        )
+
+
 def conv2d_resample(
     x: Tensor,
     w: Tensor,
@@ -70,7 +83,7 @@ def conv2d_resample(
         (B, O, H', W'), dtype of x.
 
     Raises:
-        InputError: shapes that do not belong together, or a filter larger than the padded image.
+        InputError: shapes that do not belong together, or a kernel and filter larger than the padded image.
     """
     _check(x, w, up, down, groups)
     height, width = w.shape[2:]
@@ -79,6 +92,7 @@ def conv2d_resample(
         around = upsample_padding(f, (up, up), around)
     if down > 1:
         around = downsample_padding(f, (down, down), around)
+    _check_size(x, w, f, (up, down), around)
 
     if (width, height) == (1, 1) and down > 1 and up == 1:
         x = upfirdn2d(x, f, down=down, padding=around, flip_filter=flip_filter)
@@ -93,7 +107,8 @@ def conv2d_resample(
         # The stuffed image ends in up − 1 zeros, which a transposed convolution leaves out.
         left, right = around[0] - (width - 1), around[1] - (width - up)
         top, bottom = around[2] - (height - 1), around[3] - (height - up)
-        cut_x, cut_y = max(min(-left, -right), 0), max(min(-top, -bottom), 0)
+        cut_x = min(max(min(-left, -right), 0), ((x.shape[3] - 1) * up + width - 1) // 2)
+        cut_y = min(max(min(-top, -bottom), 0), ((x.shape[2] - 1) * up + height - 1) // 2)
         x = _transposed(x, w, up=up, padding=(cut_y, cut_x), groups=groups, flip_weight=flip_weight)
         rest = [left + cut_x, right + cut_x, top + cut_y, bottom + cut_y]
         x = upfirdn2d(x, f, padding=rest, flip_filter=flip_filter, gain=up**2)

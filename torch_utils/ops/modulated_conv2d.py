@@ -12,6 +12,7 @@ from _exchange.errors import InputError
 from torch_utils.ops.conv2d_resample import conv2d_resample
 
 EPSILON = 1e-8
+SMALLEST = torch.finfo(torch.float32).tiny
 
 
 def modulated_weights(weight: Tensor, styles: Tensor, demodulate: bool) -> Tensor:
@@ -32,10 +33,10 @@ def modulated_weights(weight: Tensor, styles: Tensor, demodulate: bool) -> Tenso
 
 
 def _tamed(weight: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights and styles that half precision holds; demodulation takes the factors out again."""
+    """Weights and styles that half precision holds; demodulation takes the factors out again. Zeros stay zeros."""
     fan_in = weight[0].numel()
-    largest = weight.abs().amax(dim=[1, 2, 3], keepdim=True)
-    return weight / (math.sqrt(fan_in) * largest), styles / styles.abs().amax(dim=1, keepdim=True)
+    largest = weight.abs().amax(dim=[1, 2, 3], keepdim=True).clamp(min=SMALLEST)
+    return weight / (math.sqrt(fan_in) * largest), styles / styles.abs().amax(dim=1, keepdim=True).clamp(min=SMALLEST)
 
 
 def _checked(x: Tensor, weight: Tensor, styles: Tensor) -> None:
@@ -66,8 +67,8 @@ def modulated_conv2d(
     """Convolve each sample with its own weights, then add noise.
 
     Args:
-        x: (B, I, H, W) float32; float64 and half precision are kept.
-        weight: (O, I, h, w).
+        x: (B, I, H, W) of any floating dtype.
+        weight: (O, I, h, w); like the styles, of any floating dtype.
         styles: (B, I) factors of the input channels.
         noise: added to the result: (B, 1, H', W') or (H', W'); None adds nothing.
         up: upsampling factor.
@@ -96,6 +97,6 @@ def modulated_conv2d(
     x = x * styles.to(x.dtype)[:, :, None, None]
     x = conv2d_resample(x, weight.to(x.dtype), resample_filter, up=up, padding=padding, flip_weight=flip_weight)
     if demodulate:
-        lengths = styles.square() @ weight.square().sum(dim=[2, 3]).T
+        lengths = styles.square() @ weight.square().sum(dim=[2, 3]).T.to(styles.dtype)
         x = x * (lengths + EPSILON).rsqrt().to(x.dtype)[:, :, None, None]
     return x if noise is None else x + noise.to(x.dtype)

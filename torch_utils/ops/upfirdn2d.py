@@ -37,9 +37,13 @@ def setup_filter(
         separable: keep (n,) as it is, or make its outer product; None: keep from 8 taps on.
 
     Raises:
-        InputError: more than two axes, no taps, a sum of zero, or `separable` for a two-dimensional filter.
+        InputError: no numbers, more than two axes, no taps, a sum of zero, `separable` for a two-dimensional filter, or
+            a negative gain of a filter of one axis.
     """
-    taps = torch.as_tensor(1.0 if f is None else f, dtype=torch.float32)
+    try:
+        taps = torch.as_tensor(1.0 if f is None else f, dtype=torch.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Expected a filter of numbers, found {f!r:.80}.") from error
     if taps.ndim > 2 or taps.numel() == 0:
         raise InputError(f"Expected a filter of one or two axes and at least one tap, found shape {tuple(taps.shape)}.")
     taps = taps.reshape(1) if taps.ndim == 0 else taps.clone()
@@ -56,7 +60,14 @@ def setup_filter(
         taps = taps / total
     if flip_filter:
         taps = taps.flip(list(range(taps.ndim)))
-    return taps * (gain ** (taps.ndim / 2))
+    return _amplified(taps, gain)
+
+
+def _amplified(taps: Tensor, gain: float) -> Tensor:
+    """Taps whose passes, one for (h, w) and two for (n,), multiply by the gain together."""
+    if taps.ndim == 1 and gain < 0:
+        raise InputError(f"Expected a gain of at least 0 for a filter that is applied twice, found {gain}.")
+    return taps * (gain if taps.ndim == 2 else math.sqrt(gain))
 
 
 def pair(value: int | Sequence[int], name: str, low: int | None = None) -> tuple[int, int]:
@@ -100,12 +111,9 @@ def _padded(x: Tensor, padding: tuple[int, int, int, int]) -> Tensor:
     """Zeros around an image; negative numbers crop."""
     if padding == (0, 0, 0, 0):
         return x
-    left, right, top, bottom = padding
-    if x.shape[3] + min(left, 0) + min(right, 0) <= 0 or x.shape[2] + min(top, 0) + min(bottom, 0) <= 0:
-        raise InputError(
-            f"Expected padding that leaves some of an image of {x.shape[3]} × {x.shape[2]}, found {padding}."
-        )
-    return functional.pad(x, [left, right, top, bottom])
+    x = functional.pad(x, [max(side, 0) for side in padding])
+    left, right, top, bottom = (max(-side, 0) for side in padding)
+    return x[:, :, top : x.shape[2] - bottom, left : x.shape[3] - right]
 
 
 def _correlate(x: Tensor, kernel: Tensor, down: tuple[int, int]) -> Tensor:
@@ -141,7 +149,8 @@ def upfirdn2d(
         (B, C, H', W') with W' = ⌊(W · up + padding − taps) / down⌋ + 1, dtype of x.
 
     Raises:
-        InputError: x is no batch of images, or is smaller than the filter after padding.
+        InputError: x is no batch of images, or is smaller than the filter after padding; a negative gain of a separable
+            filter.
     """
     if x.ndim != 4:
         raise InputError(f"Expected images of shape (B, C, H, W), found shape {tuple(x.shape)}.")
@@ -156,7 +165,7 @@ def upfirdn2d(
         )
     x = _padded(_stuffed(x, up), padding)
     taps = x.new_ones(1, 1) if f is None else f.to(x.dtype).to(x.device)
-    taps = taps * (gain if taps.ndim == 2 else math.sqrt(gain))
+    taps = _amplified(taps, gain)
     if not flip_filter:
         taps = taps.flip(list(range(taps.ndim)))
     if taps.ndim == 2:
