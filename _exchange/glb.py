@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from _exchange import atomic
+from _exchange.errors import InputError
 from _exchange.mesh import Mesh, Texture
 from _exchange.pictures import png_bytes
 
@@ -112,7 +113,11 @@ def srgb_from_linear(linear: NDArray) -> NDArray[np.float64]:
 
 
 def mesh_glb(mesh: Mesh) -> bytes:
-    """A `head_world` mesh as GLB: one unlit node; float32 positions; colours as linear 16-bit `COLOR_0`."""
+    """A `head_world` mesh as GLB: one unlit node; float32 positions; colours as linear 16-bit `COLOR_0`.
+
+    Raises:
+        InputError: the mesh has no faces; glTF has no empty arrays.
+    """
     builder = GlbBuilder()
     attributes = {}
     if mesh.colors is not None:
@@ -129,6 +134,9 @@ def textured_mesh_glb(mesh: Mesh, uv: NDArray[np.float32], normals: NDArray[np.f
         uv: (V, 2) float32 texture coordinates, v downwards.
         normals: (V, 3) float32 unit vectors.
         texture: base colour.
+
+    Raises:
+        InputError: as `mesh_glb`.
     """
     builder = GlbBuilder()
     image = builder.image(png_bytes(texture.pixels), "image/png")
@@ -145,6 +153,8 @@ def textured_mesh_glb(mesh: Mesh, uv: NDArray[np.float32], normals: NDArray[np.f
 
 def _one_mesh(builder: GlbBuilder, mesh: Mesh, attributes: dict[str, NDArray], look: dict[str, Any]) -> bytes:
     """The file of one unlit node; attributes of whole numbers are shares of their largest."""
+    if not len(mesh.faces):
+        raise InputError("Expected a mesh with faces to write, found none.")
     builder.gltf["extensionsUsed"] = [_UNLIT]
     builder.append("materials", {"doubleSided": True, "extensions": {_UNLIT: {}}, "pbrMetallicRoughness": look})
     accessors = {"POSITION": builder.accessor(mesh.verts.astype(np.float32), target=ARRAY_BUFFER)}

@@ -45,12 +45,12 @@ class CroppedLattice:
 
     @classmethod
     def of(cls, resolution: int, box_warp: float, triplane_crop: float | None) -> CroppedLattice:
-        """What `triplane_crop` metres from each side in x and z leave; None and 0 leave the box.
+        """What `triplane_crop` metres from each side in x and z leave; None, 0 and less leave the box.
 
         Raises:
             InputError: the crop leaves no lattice point.
         """
-        side = box_warp / 2 - (triplane_crop or 0.0)
+        side = box_warp / 2 - max(triplane_crop or 0.0, 0.0)
         walls = (side, box_warp / 2, side)
         distances = lattice_axis(resolution, box_warp).abs().numpy()
         inside = [np.flatnonzero(distances <= wall + _ROUNDING * box_warp) for wall in walls]

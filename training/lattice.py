@@ -72,12 +72,6 @@ def scaled(steps: Tensor, size: int, box_warp: float) -> Tensor:
     return steps * np.float32(box_warp / (size - 1)).item() - np.float32(box_warp / 2).item()
 
 
-def view_directions(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(…, 3) directions given to the network for volume points: −point/max(|point|, 0.01)."""
-    lengths = np.linalg.norm(points, axis=-1, keepdims=True)
-    return -points / np.maximum(lengths, np.float32(0.01))
-
-
 def density_from_sigma(sigma: NDArray) -> NDArray[np.float32]:
     """1 − exp(−softplus(σ − 1)), float32, any shape."""
     with single_threaded():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,6 @@ THRESHOLD = 0.5
 """Pixels whose difference of Gaussians is greater are lines."""
 GREY_WEIGHTS = (0.299, 0.587, 0.114)
 _SMALLEST_WINDOW = 3
-
-EvenGrowth = Literal["down_right", "up_left"]
-"""Where a window of even size has its extra row and column: lines grow down and right (the released models), or up
-and left (newer morphology libraries)."""
 
 
 @dataclass(frozen=True)
@@ -94,24 +89,23 @@ def line_map(picture: NDArray[np.floating], parameters: LineParameters = LINE_FI
     return difference_of_gaussians(picture, parameters) > THRESHOLD
 
 
-def dilated(mask: NDArray[np.bool_], window: int, even_growth: EvenGrowth = "down_right") -> NDArray[np.bool_]:
+def dilated(mask: NDArray[np.bool_], window: int) -> NDArray[np.bool_]:
     """A (…, H, W) mask grown by a window × window square; what lies outside the picture is not set.
 
     Args:
         mask: what grows, in its last two axes.
-        window: 1 changes nothing; odd windows are centred.
-        even_growth: the side to which even windows grow one pixel further. With ``down_right`` and window 2, pixel
-            (i, j) is set where one of (i, j), (i − 1, j), (i, j − 1), (i − 1, j − 1) was.
+        window: 1 changes nothing; odd windows are centred; even ones grow one pixel further down and right, as in the
+            released models (newer morphology libraries: up and left). With 2, pixel (i, j) is set where one of (i, j),
+            (i − 1, j), (i, j − 1), (i − 1, j − 1) was.
 
     Raises:
         InputError: the window is no positive whole number.
     """
-    if window != int(window) or window < 1:
+    if not isinstance(window, (int, np.integer)) or window < 1:
         raise InputError(f"Expected a dilation window of 1 pixel or more, found {window}.")
-    origin = -1 if window % 2 == 0 and even_growth == "up_left" else 0
     grown = np.array(mask, np.uint8)
     for axis in (-2, -1):
-        grown = ndimage.maximum_filter1d(grown, window, axis=axis, mode="constant", cval=0, origin=origin)
+        grown = ndimage.maximum_filter1d(grown, window, axis=axis, mode="constant", cval=0)
     return grown.astype(bool)
 
 

@@ -11,8 +11,6 @@ from torch.nn import functional
 
 BLOCKS = (3, 4, 6, 3)
 """Bottlenecks of the four layers."""
-STRIDE = 32
-"""Pixels of a picture for one position of `feature_map`; sides are rounded up."""
 CHANNELS = 2048
 """Channels of `feature_map`."""
 _WIDENING = 4

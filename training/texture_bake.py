@@ -19,6 +19,7 @@ from _exchange.glb import textured_mesh_glb
 from _exchange.mesh import Mesh, Texture
 from _render.normals import smooth_normals
 from training.engine.interface import Engine, Field
+from training.memory import memory_explained
 from training.texel_faces import texel_faces
 from training.volume import color_bytes, features_at
 
@@ -86,12 +87,14 @@ def textured(engine: Engine, field: Field, mesh: Mesh, texture_size: int = 1024)
     Raises:
         InputError: no faces, or another size than 16 to 8192.
         MissingComponent: the package xatlas is absent.
+        SuiteError: it does not fit into memory.
     """
-    layout = unwrap(mesh, texture_size)
-    normals = smooth_normals(mesh.verts.astype(np.float32), mesh.faces.astype(np.int32))[layout.source]
-    normals[~normals.any(1)] = _UP
-    cut = Mesh(mesh.verts[layout.source], layout.faces)
-    return TexturedMesh(cut, layout.uv, normals, Texture(bake(engine, field, cut, layout), "clamp", "clamp"))
+    with memory_explained("the texture size"):
+        layout = unwrap(mesh, texture_size)
+        normals = smooth_normals(mesh.verts.astype(np.float32), mesh.faces.astype(np.int32))[layout.source]
+        normals[~normals.any(1)] = _UP
+        cut = Mesh(mesh.verts[layout.source], layout.faces)
+        return TexturedMesh(cut, layout.uv, normals, Texture(bake(engine, field, cut, layout), "clamp", "clamp"))
 
 
 def unwrap(mesh: Mesh, texture_size: int) -> Layout:

@@ -127,3 +127,10 @@ def test_writing_puts_the_same_bytes_on_the_disk(tmp_path: Path) -> None:
 def test_types_that_would_be_cut_off_are_refused(faces, colors, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         Mesh(np.zeros((1, 3)), faces, colors)
+
+
+def test_a_surface_without_faces_is_refused() -> None:
+    """An accessor of no elements is against the standard."""
+    for count in (0, 3):
+        with pytest.raises(InputError, match="Expected a mesh with faces to write, found none"):
+            glb.mesh_glb(Mesh(np.zeros((count, 3)), np.zeros((0, 3), int)))

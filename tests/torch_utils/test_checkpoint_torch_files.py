@@ -103,14 +103,6 @@ def test_every_mapping_of_tensors_is_a_module(form: bool, tmp_path: Path) -> Non
         checkpoint.module("G_ema")
 
 
-def test_tensors_by_prefix(tmp_path: Path) -> None:
-    torch.save({"state_dict": tensors()}, tmp_path / "l.ckpt")
-    record = read_checkpoint(tmp_path / "l.ckpt").main
-    assert list(record.with_prefix("generator.0.")) == ["weight", "view"]
-    with pytest.raises(CheckpointError, match=r"tensors named resnet\.…, found generator"):
-        record.with_prefix("resnet.")
-
-
 @pytest.mark.parametrize("value", [torch.ones(2), [torch.ones(2)], {"a": 1}, {}, 3], ids=repr)
 def test_files_without_names_of_tensors_are_refused(value: Any, tmp_path: Path) -> None:
     torch.save(value, tmp_path / "odd.pt")

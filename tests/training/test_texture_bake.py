@@ -17,7 +17,7 @@ from scipy.ndimage import map_coordinates
 from torch import Tensor
 
 from _databacks.vrm.extract import read_head_mesh
-from _exchange.errors import InputError, MissingComponent
+from _exchange.errors import InputError, MissingComponent, SuiteError
 from _exchange.mesh import Mesh
 from _exchange.protocol import CORRECTED
 from tests.training.closed_form_fields import ClosedFormEngine, any_field, ball
@@ -229,6 +229,14 @@ def test_sizes_out_of_range_are_refused(surface: Mesh, size: int) -> None:
 def test_a_mesh_without_faces_is_refused(surface: Mesh) -> None:
     with pytest.raises(InputError, match="found none"):
         unwrap(Mesh(surface.verts, surface.faces[:0]), SIZE)
+
+
+def test_running_out_of_memory_names_the_texture_size(surface: Mesh) -> None:
+    def too_much(points: Tensor) -> Tensor:
+        raise MemoryError
+
+    with pytest.raises(SuiteError, match=r"Expected enough memory .* Lower the texture size\."):
+        textured(ClosedFormEngine(ball((0, 0, 0), 0.2, 1e4), too_much), any_field(), surface, 16)
 
 
 def test_without_xatlas_the_command_that_brings_it(surface: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:

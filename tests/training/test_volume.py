@@ -14,7 +14,6 @@ from training.lattice import (
     cull_mask,
     density_from_sigma,
     lattice_points,
-    view_directions,
     volume_from_sigma,
 )
 from training.surface import mesh_from_volume
@@ -45,11 +44,6 @@ def test_a_lattice_needs_two_points() -> None:
 def test_density_by_hand() -> None:
     """σ = 1: softplus(0) = ln 2, so the density is ½."""
     np.testing.assert_allclose(density_from_sigma(np.array([1.0, -1000, 1000])), [0.5, 0, 1], atol=1e-7)
-
-
-def test_view_directions_point_to_the_centre() -> None:
-    points = np.array([[0, 0, 0.3], [0.001, 0, 0]], np.float32)
-    np.testing.assert_allclose(view_directions(points), [[0, 0, -1], [-0.1, 0, 0]], atol=1e-6)
 
 
 def test_crop_leaves_y_alone() -> None:

@@ -265,6 +265,13 @@ def test_a_crop_must_be_a_number(crop: object) -> None:
         Export.of({"triplane_crop": crop}, 8, PAPER)
 
 
+def test_a_crop_below_zero_leaves_the_box_whole() -> None:
+    """As in pictures: nothing beyond the box is solid."""
+    mesh = mesh_of(lambda points: points[:, 0] * 0 + 30, 9, triplane_crop=-0.1)
+    np.testing.assert_allclose(np.abs(mesh.verts).max(0), 0.35, atol=1e-4)
+    assert is_watertight(mesh)
+
+
 def test_a_crop_of_everything_is_refused() -> None:
     with pytest.raises(InputError, match="leaves lattice points"):
         mesh_of(ball(CENTRE, RADIUS, 100), 8, triplane_crop=0.4)

@@ -17,7 +17,6 @@ from training.lattice import (
     crop_mask,
     density_from_sigma,
     lattice_points,
-    view_directions,
     volume_from_sigma,
 )
 from training.surface import mesh_from_volume
@@ -58,15 +57,6 @@ def test_the_sheared_lattice_is_the_true_one_plus_the_fractions(size: int) -> No
     np.testing.assert_allclose(extra[:, 2], 0, atol=1e-5)
     np.testing.assert_allclose(extra[:, 1], k / size, atol=1e-4)
     np.testing.assert_allclose(extra[:, 0], (j + k / size) / size, atol=1e-4)
-
-
-@LAWS
-@given(st.tuples(*[st.floats(-0.375, 0.375, width=32)] * 3))
-def test_view_directions_are_unit_vectors_beyond_a_centimetre_and_shorter_inside(point) -> None:
-    length = float(np.linalg.norm(np.array(point, np.float64)))
-    direction = view_directions(np.array([point], np.float32))[0]
-    assert np.linalg.norm(direction) == pytest.approx(min(length / 0.01, 1), abs=1e-5)
-    assert float(direction @ np.array(point)) <= 0
 
 
 @pytest.mark.parametrize("axis", [0, 2])

@@ -45,19 +45,6 @@ class ModuleRecord:
         """CPU tensors in their stored types, contiguous, by name, in the file's order; read at first use."""
         return {name: source.load() for name, source in self.sources.items()}
 
-    def with_prefix(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors whose names start with `prefix`, under the rest of their names.
-
-        Raises:
-            CheckpointError: there are none.
-        """
-        found = {
-            name.removeprefix(prefix): source.load() for name, source in self.sources.items() if name.startswith(prefix)
-        }
-        if not found:
-            raise CheckpointError(self.name, f"tensors named {prefix}…", _some(self.sources))
-        return found
-
 
 @dataclass(frozen=True)
 class GeneratorWeights:
