@@ -22,11 +22,11 @@ from _exchange.items import RENDERED_CAMERAS, MethodInput
 from _exchange.mesh import Mesh
 from _exchange.pictures import bytes_from_unit, composite_on_white, cut_out, unit_from_bytes
 from _methods.interface import Method, MethodSettings, Reconstruction, Rendering
-from _methods.panic3d_parts import PUBLISHED_NAMES, read_parts
+from _methods.panic3d_parts import PUBLISHED_NAMES, errors_naming, read_parts
 from torch_utils.determinism import single_threaded
 from torch_utils.device import device_named, exact_float32, repeatable_cuda
 from torch_utils.ops.resize import bilinear
-from training.character import Character, Drawing
+from training.character import Character, Drawing, check_drawing
 from training.configurations import EVALUATION_CLEARING, EVALUATION_PASTE
 from training.engine.choose import ENGINES, engine_named
 from training.engine.interface import Clearing
@@ -62,6 +62,8 @@ class Panic3d(Method):
         self._drawing = Drawing(
             settings.protocol, clearing, paste, largest_component=bool(settings.options.get("largest_component"))
         )
+        with errors_naming(self._parts.files["checkpoint"]):
+            check_drawing(self._parts.generator, self._drawing)
         cameras = [standard_camera(name) for name in RENDERED_CAMERAS]
         with _repeatable():
             self._draws = ViewDraws(self._parts.generator, settings.protocol.view_draws, cameras, settings.seed)
@@ -103,9 +105,18 @@ class _Reconstruction(Reconstruction):
         self._character, self._draws, self._name = character, draws, name
 
     def render(self, camera: Camera) -> Rendering:
-        """The picture in 8 bits, truncated; its alpha is the opacity, raised where the picture is darker than it."""
+        """The picture in 8 bits, truncated; its alpha is the opacity, raised where the picture is darker than it.
+
+        Raises:
+            InputError: the model makes no finite picture of this character.
+        """
         with _repeatable():
             view = self._character.view(camera, self._draws.of(camera, self._name))
+            if not all(bool(part.isfinite().all()) for part in (view.image, view.opacity, view.weighted_position)):
+                raise InputError(
+                    f"Expected finite colours and positions of {self._name}, found NaN or infinity.",
+                    next_step="Use another checkpoint.",
+                )
             opacity = bilinear(view.opacity[None, None], IMAGE_SIZE)[0, 0].cpu().numpy()
             weighted = bilinear(view.weighted_position[None], IMAGE_SIZE)[0].permute(1, 2, 0).cpu().numpy()
         alpha = np.rint(np.clip(opacity, 0, 1) * 255).astype(np.uint8)

@@ -8,14 +8,15 @@ it never saw.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from _exchange.digest import sha256_of_file
-from _exchange.errors import InputError, MissingComponent
+from _exchange.errors import FormatError, InputError, MissingComponent
 from torch_utils.checkpoint import Checkpoint, read_checkpoint
 from training.configurations import EVALUATION_DEPTHS
 from training.linefill_networks import LineFiller
@@ -112,22 +113,44 @@ def read_parts(options: Mapping[str, object], device: torch.device) -> Parts:
     given = {option: str(options.get(option, "")) for option in PUBLISHED_NAMES}
     files = {"checkpoint": find_file("checkpoint", given["checkpoint"])}
     checkpoint = read_checkpoint(files["checkpoint"])
-    weights, attributes = checkpoint.generator, checkpoint.main.attributes
-    generator = generator_from(
-        weights.init_kwargs,
-        weights.state_dict,
-        rendering_kwargs={**weights.rendering_kwargs, **EVALUATION_DEPTHS},
-        neural_rendering_resolution=weights.neural_rendering_resolution,
-    )
+    attributes = checkpoint.main.attributes
+    with errors_naming(files["checkpoint"]):
+        weights, note = checkpoint.generator, _note_of(attributes)
+        generator = generator_from(
+            weights.init_kwargs,
+            weights.state_dict,
+            rendering_kwargs={**weights.rendering_kwargs, **EVALUATION_DEPTHS},
+            neural_rendering_resolution=weights.neural_rendering_resolution,
+        )
     line_filler = tagger = None
     if _wants_line_filler(given["line_filler"], attributes.get(TRAINED_WITHOUT)):
         files["line_filler"] = find_file("line_filler", given["line_filler"])
-        line_filler = linefill_from_checkpoint(read_checkpoint(files["line_filler"])).to(device)
+        with errors_naming(files["line_filler"]):
+            line_filler = linefill_from_checkpoint(read_checkpoint(files["line_filler"])).to(device)
     if generator.backbone.synthesis.cond_mode.reschonk_add:
         for option in ("feature_extractor", "feature_pca"):
             files[option] = find_file(option, given[option])
         tagger = tagger_from_checkpoints(*_read_all(files["feature_extractor"], files["feature_pca"])).to(device)
-    return Parts(generator.to(device), line_filler, tagger, files, str(attributes.get(NOTE, "")))
+    return Parts(generator.to(device), line_filler, tagger, files, note)
+
+
+@contextmanager
+def errors_naming(path: Path) -> Iterator[None]:
+    """Give the input errors inside the block the name of the file that they are about."""
+    try:
+        yield
+    except FormatError as error:
+        raise (error if error.file else error.in_file(path)) from error
+    except InputError as error:
+        message = error.message[:1].lower() + error.message[1:]
+        raise InputError(f"{path.name}: {message}", next_step=error.next_step) from error
+
+
+def _note_of(attributes: Mapping[str, object]) -> str:
+    note = attributes.get(NOTE) or ""
+    if not isinstance(note, str):
+        raise FormatError(NOTE, "a sentence", repr(note)[:60])
+    return note
 
 
 def _wants_line_filler(given: str, trained_without: object) -> bool:

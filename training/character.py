@@ -73,6 +73,27 @@ class Drawing:
     largest_component: bool = False
 
 
+def check_drawing(generator: GeneratorParts, drawing: Drawing) -> None:
+    """Nothing if this model can be drawn like this, whatever the portrait.
+
+    Raises:
+        InputError: a setting of the model is wrong, or does not go with pasting, or styles depend on the camera where
+            every view has planes of its own.
+    """
+    generator.check_settings()
+    if drawing.paste is not None:
+        generator.check_pasting()
+    if _makes_planes_per_view(drawing) and not generator.rendering_kwargs.get("c_gen_conditioning_zero"):
+        raise InputError(
+            "Expected c_gen_conditioning_zero, styles that do not depend on the camera, found a model without it.",
+            next_step="Use the protocol corrected.",
+        )
+
+
+def _makes_planes_per_view(drawing: Drawing) -> bool:
+    return drawing.protocol.planes_noise == "per_render"
+
+
 class Character:
     """See the module.
 
@@ -83,17 +104,13 @@ class Character:
         drawing: how.
 
     Raises:
-        InputError: the conditions do not fit, or styles depend on the camera where every view has planes of its own.
+        InputError: the conditions do not fit, or see `check_drawing`.
     """
 
     def __init__(self, generator: GeneratorParts, cond: Mapping[str, Tensor], engine: Engine, drawing: Drawing) -> None:
         self.generator, self.engine, self.drawing = generator, engine, drawing
-        self._makes_planes_per_view = drawing.protocol.planes_noise == "per_render"
-        if self._makes_planes_per_view and not generator.rendering_kwargs.get("c_gen_conditioning_zero"):
-            raise InputError(
-                "Expected c_gen_conditioning_zero, styles that do not depend on the camera, found a model without it.",
-                next_step="Use the protocol corrected.",
-            )
+        check_drawing(generator, drawing)
+        self._makes_planes_per_view = _makes_planes_per_view(drawing)
         front = {"elevations": [0.0], "azimuths": [0.0], "fovs": [ORTHO["front"].fov]}
         with torch.inference_mode(), memory_explained(_LOWER):
             request = read_request({"cond": cond, "seeds": [LATENT_SEED], **front}, generator.expected())

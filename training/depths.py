@@ -43,6 +43,26 @@ def box_limits(rays: Rays, box_warp: float) -> Span:
     return Span(torch.where(missed, MISSED[0], near), torch.where(missed, MISSED[1], far))
 
 
+def check_limits(sampling: Sampling) -> None:
+    """Nothing if depths can be found between these limits.
+
+    Raises:
+        InputError: only one limit is ``auto``, or ``auto`` is asked for with disparity spacing; the last depth is not
+            behind the first, or disparity spacing begins at or behind the camera.
+    """
+    start, end, disparity = sampling.ray_start, sampling.ray_end, sampling.disparity_space_sampling
+    if start == "auto" or end == "auto":
+        if start != end or disparity:
+            raise InputError(
+                "Expected ray_start and ray_end both 'auto', without disparity_space_sampling, found "
+                f"{start!r}, {end!r} and {disparity}."
+            )
+    elif not start < end:
+        raise InputError(f"Expected ray_start below ray_end, found {start:g} and {end:g}.")
+    elif disparity and start <= 0:
+        raise InputError(f"Expected ray_start above 0 for disparity_space_sampling, found {start:g}.")
+
+
 def span_of(rays: Rays, sampling: Sampling, box_warp: float) -> Span:
     """The depths to sample: the given ones, or with ``auto`` those of the box.
 
@@ -50,15 +70,11 @@ def span_of(rays: Rays, sampling: Sampling, box_warp: float) -> Span:
     meets it, all are sampled backwards from −1 to −2, as the published code does.
 
     Raises:
-        InputError: only one limit is ``auto``, or ``auto`` is asked for with disparity spacing.
+        InputError: the limits do not fit one another; see `check_limits`.
     """
+    check_limits(sampling)
     if sampling.ray_start != "auto" and sampling.ray_end != "auto":
         return Span(sampling.ray_start, sampling.ray_end)
-    if sampling.ray_start != sampling.ray_end or sampling.disparity_space_sampling:
-        raise InputError(
-            "Expected ray_start and ray_end both 'auto', without disparity_space_sampling, found "
-            f"{sampling.ray_start!r}, {sampling.ray_end!r} and {sampling.disparity_space_sampling}."
-        )
     span = box_limits(rays, box_warp)
     near, far = torch.as_tensor(span.near), torch.as_tensor(span.far)
     meets = far > near

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.settings import rendering_setting
+from training.settings import finite_number, rendering_setting
 
 FFHQ_FOCAL = 4.2647
 FFHQ_DISTANCE = 2.7
@@ -20,14 +20,14 @@ def conditioning_label(labels: Tensor, rendering_kwargs: Mapping[str, Any]) -> T
     A missing ``c_scale`` is 0, so then the label is nothing at all.
 
     Raises:
-        InputError: ``c_gen_conditioning_zero`` is missing.
+        InputError: ``c_gen_conditioning_zero`` is missing, or ``c_scale`` is no finite number.
     """
     is_zeroed = bool(rendering_setting(rendering_kwargs, "c_gen_conditioning_zero"))
     if is_zeroed:
         labels = torch.zeros_like(labels)
     if rendering_kwargs.get("c_gen_conditioning_force_ffhq"):
         labels = _as_in_ffhq(labels, is_zeroed)
-    return labels * (rendering_kwargs.get("c_scale") or 0)
+    return labels * finite_number("c_scale", rendering_kwargs.get("c_scale") or 0)
 
 
 def _as_in_ffhq(labels: Tensor, fixed_pose: bool) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from _exchange.errors import InputError
 from torch_utils.checkpoint.record import GENERATOR, Checkpoint, ModuleRecord
 from torch_utils.checkpoint.tensors import TensorSource
+from training.memory import memory_explained
 from training.parts import GeneratorParts
 from training.request import render_size
 from training.state_dicts import load_checked
@@ -37,6 +38,7 @@ def generator_from(
 
     Raises:
         InputError: arguments are missing or unknown, or tensors are missing, too many, of another shape or not finite.
+        SuiteError: out of memory.
     """
     parameters = inspect.signature(GeneratorParts).parameters.values()
     missing = [p.name for p in parameters if p.name not in init_kwargs and _is_required(p)]
@@ -44,7 +46,8 @@ def generator_from(
         raise InputError(
             f"Expected constructor arguments {', '.join(missing)}, found {', '.join(init_kwargs) or 'none'}."
         )
-    generator = TriPlaneGenerator(**init_kwargs)
+    with memory_explained("the widths and resolutions among its constructor arguments"):
+        generator = TriPlaneGenerator(**init_kwargs)
     generator.fit_published_styles(state_dict)
     load_checked(generator, state_dict, "this generator")
     if rendering_kwargs is not None:

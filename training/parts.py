@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from _exchange.errors import InputError
-from torch_utils.determinism import Draws
+from torch_utils.determinism import Draws, GeneratorDraws
 from training.conditioning import CondMode, condition, lengthened_label
 from training.decoder import OSGDecoder
 from training.engine.interface import Composite, Field, Rays, Sampling
@@ -23,6 +23,7 @@ from training.paste import Pasted, PasteParams, Surface, paste_front
 from training.rays import as_image
 from training.request import LABEL_SIZE, Expected, Request
 from training.settings import (
+    box_side,
     check_sr_kwargs,
     rendering_setting,
     sampling_of,
@@ -80,6 +81,9 @@ class GeneratorParts(nn.Module):
         **synthesis_kwargs: Any,
     ) -> None:
         super().__init__()
+        for name, given in (("mapping", mapping_kwargs), ("rendering", rendering_kwargs), ("sr", sr_kwargs)):
+            if not isinstance(given or {}, Mapping):
+                raise InputError(f"Expected {name}_kwargs as a dict, found {given!r:.80}.")
         mapping_kwargs, sr_kwargs = dict(mapping_kwargs or {}), dict(sr_kwargs or {})
         check_sr_kwargs(sr_kwargs)
         mode = CondMode.parse(cond_mode)  # type: ignore[arg-type]
@@ -148,7 +152,7 @@ class GeneratorParts(nn.Module):
     @property
     def box_warp(self) -> float:
         """Side of the cube, metres."""
-        return float(self._setting("box_warp"))
+        return box_side(self.rendering_kwargs)
 
     @property
     def triplane_depth(self) -> int:
@@ -162,6 +166,27 @@ class GeneratorParts(nn.Module):
     def sampling(self, depth_clamp: Literal["batch", "view"] = "batch") -> Sampling:
         """How rays are sampled, from the live settings."""
         return sampling_of(self.rendering_kwargs, depth_clamp)
+
+    def check_settings(self) -> None:
+        """Read every live setting, so that a wrong one is met before any picture is asked for.
+
+        Raises:
+            InputError: a setting is missing, or has a value that nothing can be done with.
+        """
+        self.sampling()
+        self.expected()
+        self._superresolution_noise(GeneratorDraws())
+        if self.c_dim:
+            conditioning_label(torch.zeros(1, LABEL_SIZE), self.rendering_kwargs)
+
+    def check_pasting(self) -> None:
+        """Nothing if there is a depth at which the search for what hides a surface can begin.
+
+        Raises:
+            InputError: rays begin at the box (``auto``).
+        """
+        if self.sampling().ray_start == "auto":
+            raise InputError("Expected ray_start in metres for pasting, found 'auto'.")
 
     def expected(self) -> Expected:
         """What a request has to fit."""
@@ -307,8 +332,7 @@ class GeneratorParts(nn.Module):
         Raises:
             InputError: it has another size than the pictures, or rays begin at the box (``auto``).
         """
-        if self.sampling().ray_start == "auto":
-            raise InputError("Expected ray_start in metres for pasting, found 'auto'.")
+        self.check_pasting()
         front = condition(cond, "image_ortho_front", "(B, 3, H, W)", batch, device)
         size = (batch, 3, self.img_resolution, self.img_resolution)
         if tuple(front.shape) != size:

@@ -6,7 +6,6 @@ metres in the display frame. Masks are 0 to 1 and carry no gradient. Source: spe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
@@ -19,6 +18,7 @@ from torch_utils.ops.resize import bilinear
 from training.engine.interface import Rays
 from training.march import turned
 from training.rays import as_image
+from training.settings import finite_number
 
 SOLID_IN_FRONT = 0.5
 """Opacity above which the front render counts as covered, before erosion."""
@@ -102,9 +102,8 @@ def paste_params_of(given: Mapping[str, object]) -> PasteParams:
     for key, value in given.items():
         if key not in known:
             raise InputError(f"Expected paste_params with keys out of {', '.join(known)}, found {key!r}.")
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if key in _NUMBERS and not is_number:
-            raise InputError(f"Expected {key} to be a finite number, found {value!r:.80}.")
+        if key in _NUMBERS:
+            finite_number(key, value)
     erosion = given.get("front_weight_erosion", 0)
     if not isinstance(erosion, int) or erosion < 0:
         raise InputError(f"Expected front_weight_erosion to be a whole number of at least 0, found {erosion!r:.80}.")

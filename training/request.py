@@ -5,7 +5,6 @@ Source: spec/generator.md §7.1.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from training.engine.interface import Clearing, Rays
 from training.layers import require_known
 from training.paste import PasteParams, paste_params_of
 from training.rays import cameras_of, is_orthographic, labels_of, orthographic_rays, rays_from_images, rays_of_labels
+from training.settings import finite_number
 
 KEYS = (
     *("cond", "seeds", "z", "zs", "ws", "elevations", "azimuths", "distances", "fovs", "camera_params", "force_rays"),
@@ -160,10 +160,7 @@ def clearing_of(inputs: Mapping[str, Any]) -> Clearing:
         InputError: one is no finite number.
     """
     values = {name: inputs.get(name) or 0.0 for name in ("triplane_crop", "cull_clouds", "binarize_clouds")}
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise InputError(f"Expected {name} to be a finite number, found {value!r:.80}.")
-    crop, cull, binarize = (float(value) for value in values.values())
+    crop, cull, binarize = (finite_number(name, value) for name, value in values.items())
     return Clearing(triplane_crop=crop, cull_clouds=cull, binarize_clouds=binarize)
 
 

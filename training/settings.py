@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from numbers import Real
+from typing import Any, Literal, TypeGuard
 
 from _exchange.errors import InputError
 from training.blocks import BlockOptions
+from training.depths import check_limits
 from training.engine.interface import Sampling
 from training.layers import require_known
 from training.superresolution import SuperresolutionHybrid8XDC
@@ -37,6 +40,34 @@ def rendering_setting(rendering_kwargs: Mapping[str, Any], key: str) -> Any:
     return rendering_kwargs[key]
 
 
+def is_finite_number(value: object) -> TypeGuard[Real]:
+    """Whether this is a number, Python's or NumPy's, other than a truth value, NaN or infinity."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def finite_number(name: str, value: object) -> float:
+    """`value` as a float.
+
+    Raises:
+        InputError: it is no finite number.
+    """
+    if not is_finite_number(value):
+        raise InputError(f"Expected {name} to be a finite number, found {value!r:.80}.")
+    return float(value)
+
+
+def box_side(rendering_kwargs: Mapping[str, Any]) -> float:
+    """``box_warp``, the side of the cube, metres.
+
+    Raises:
+        InputError: it is missing, or not above 0.
+    """
+    side = finite_number("box_warp", rendering_setting(rendering_kwargs, "box_warp"))
+    if side <= 0:
+        raise InputError(f"Expected box_warp above 0 metres, found {side:g}.")
+    return side
+
+
 def superresolution_class(dotted_name: object) -> type[SuperresolutionHybrid8XDC]:
     """The super-resolution module of a dotted name, of which the last part counts.
 
@@ -58,23 +89,25 @@ def sampling_of(rendering_kwargs: Mapping[str, Any], depth_clamp: Literal["batch
     """
     if rendering_setting(rendering_kwargs, "clamp_mode") != "softplus":
         raise InputError(f"Expected clamp_mode 'softplus', found {rendering_kwargs['clamp_mode']!r:.80}.")
-    return Sampling(
+    sampling = Sampling(
         ray_start=_depth(rendering_kwargs, "ray_start"),
         ray_end=_depth(rendering_kwargs, "ray_end"),
         depth_resolution=_count(rendering_kwargs, "depth_resolution", least=2),
         depth_resolution_importance=_count(rendering_kwargs, "depth_resolution_importance", least=0),
         disparity_space_sampling=bool(rendering_setting(rendering_kwargs, "disparity_space_sampling")),
         white_back=bool(rendering_kwargs.get("white_back", False)),
-        density_noise=float(rendering_kwargs.get("density_noise") or 0),
+        density_noise=finite_number("density_noise", rendering_kwargs.get("density_noise") or 0),
         depth_clamp=depth_clamp,
     )
+    check_limits(sampling)
+    return sampling
 
 
 def _depth(rendering_kwargs: Mapping[str, Any], key: str) -> float | Literal["auto"]:
     value = rendering_setting(rendering_kwargs, key)
     if value == "auto":
         return "auto"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if not is_finite_number(value):
         raise InputError(f"Expected {key} in metres or 'auto', found {value!r:.80}.")
     return float(value)
 

@@ -15,12 +15,14 @@ import torch
 from torch import Tensor
 
 from _exchange.camera import Camera
+from _exchange.errors import InputError
 from torch_utils.determinism import Draws, GeneratorDraws
 from training.layers import Noise
 from training.parts import GeneratorParts
 
 RENDERS_OF_A_PASTED_VIEW = 2
 """The picture itself, and what hides its surface from the front camera."""
+_SEEDS = 1 << 64
 
 
 class ViewDraws:
@@ -33,6 +35,9 @@ class ViewDraws:
         cameras: the views in the order of the stream.
         seed: of the stream, and part of the seed of every other view.
         renders: of one view.
+
+    Raises:
+        InputError: a seed that no stream can have.
     """
 
     def __init__(
@@ -43,6 +48,8 @@ class ViewDraws:
         seed: int = 0,
         renders: int = RENDERS_OF_A_PASTED_VIEW,
     ) -> None:
+        if way == "stream" and not 0 <= seed < _SEEDS:
+            raise InputError(f"Expected a seed from 0 to 2^64 - 1 for one stream through all views, found {seed}.")
         self._seed = seed
         self._device = generator.expected().device
         self._states: dict[Camera, Tensor] = {}
