@@ -86,7 +86,8 @@ def test_shared_bytes_do_not_unfold_in_memory(kind: str) -> None:
     data = {
         "calls": head + content + array_of(b"h\x01", length, b"h\x02") * times,
         "states": head + content + (call("numpy.core.multiarray", "_reconstruct", b"") + state) * times,
-        "encodings": b"\x80\x04" + text("x" * size) + b"q\x01" + call("_codecs", "encode", b"h\x01") * times,
+        "encodings": b"\x80\x04" + text("x" * size) + b"q\x01"
+        + call("_codecs", "encode", b"h\x01" + text("latin1")) * times,
         "mappings": b"\x80\x04}(" + b"".join(b"J" + struct.pack("<i", k) + b"N" for k in range(50_000)) + b"uq\x01"
         + b"}h\x01b" * 1000,
     }[kind]  # fmt: skip

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch_utils.checkpoint.archive import read_archive
 from torch_utils.checkpoint.errors import CheckpointError, one_line
 from torch_utils.checkpoint.stream import Cursor
-from torch_utils.checkpoint.tensors import Storage, StoredTensor
+from torch_utils.checkpoint.tensors import Storage, StoredTensor, TensorSource
 
 LAWS = settings(derandomize=True, deadline=None, max_examples=150)
 AXES = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), max_size=4)
@@ -37,6 +37,26 @@ def test_a_view_is_torch_s_or_refused(count: int, offset: int, axes: list[tuple[
     expected = torch.empty(size) if empty else base.as_strided(size, stride, offset)
     assert torch.equal(source.load(), expected)
     assert (source.count, source.nbytes) == (expected.numel(), 4 * expected.numel())
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.arange(6.0).reshape(2, 3).t(),
+        torch.arange(48.0).reshape(1, 3, 4, 4).contiguous(memory_format=torch.channels_last),
+        torch.tensor(2.0).expand(3, 2),
+        torch.nn.Parameter(torch.ones(2)),
+    ],
+    ids=["turned", "channels last", "expanded", "parameter"],
+)
+def test_tensors_in_memory_are_given_as_contiguous_copies(tensor: torch.Tensor) -> None:
+    before = tensor.detach().tolist()
+    found = TensorSource.of(tensor).load()
+    assert found.is_contiguous()
+    assert not found.requires_grad
+    assert found.tolist() == before
+    found.add_(1)
+    assert tensor.tolist() == before
 
 
 READS = st.lists(st.one_of(st.integers(0, 9000), st.none()), max_size=12)

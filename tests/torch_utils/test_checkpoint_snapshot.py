@@ -224,6 +224,7 @@ def test_storage_streams_are_those_that_torch_reads(tmp_path: Path) -> None:
         ({"G": module_of({}, _init_args=(1,))}, "arguments that have no name"),
         ({"G": module_of({"a.b": None, 3: None})}, "no short text"),
         ({"G": module_of({}, _modules={"x": 1})}, "x. is no module"),
+        ({"G": module_of({}, rendering_kwargs={"a": torch.ones(3)})}, r"G\.rendering_kwargs not made of numbers"),
         (
             {"G": module_of({}, _init_kwargs=easy_dict(t=torch.ones(2)))},
             r"G\._init_kwargs that are not made of numbers",

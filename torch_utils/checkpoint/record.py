@@ -15,6 +15,8 @@ from torch_utils.checkpoint.tensors import TensorSource
 SET_ASIDE = ("dataset_label_std",)
 """Buffers that only training snapshots carry and no network declares."""
 GENERATOR = "G_ema"
+RENDERING, RENDER_SIZE = LIVE_SETTINGS = ("rendering_kwargs", "neural_rendering_resolution")
+"""Attributes that training changes after construction."""
 SHOWN_KEYS = 8
 
 
@@ -113,8 +115,8 @@ class Checkpoint:
         record = self.main
         if not record.init_kwargs:
             raise CheckpointError(record.name, "a generator's constructor arguments", "none")
-        live = record.attributes.get("rendering_kwargs", record.init_kwargs.get("rendering_kwargs", {}))
-        resolution = record.attributes.get("neural_rendering_resolution")
+        live = record.attributes.get(RENDERING, record.init_kwargs.get(RENDERING, {}))
+        resolution = record.attributes.get(RENDER_SIZE)
         if not isinstance(live, Mapping) or type(resolution) not in (int, type(None)):
             raise CheckpointError(record.name, "rendering_kwargs and a resolution", f"{type(live)}, {resolution!r}")
         state = record.state_dict

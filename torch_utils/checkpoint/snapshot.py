@@ -16,7 +16,7 @@ from _exchange.restricted_pickle import NUMPY_ENTRIES, shown
 from torch_utils.checkpoint.inert import MAX_OPERATIONS, InertModule, numeric_dtype
 from torch_utils.checkpoint.legacy import StorageStreams
 from torch_utils.checkpoint.plain import Budget, plain, plain_entries
-from torch_utils.checkpoint.record import Checkpoint, ModuleRecord
+from torch_utils.checkpoint.record import LIVE_SETTINGS, Checkpoint, ModuleRecord
 from torch_utils.checkpoint.stream import Cursor
 from torch_utils.checkpoint.tensors import LONGEST_NAME, TENSOR_ENTRIES, StoredTensor, TensorSource, is_tensor_name
 
@@ -114,12 +114,16 @@ def _module_record(name: str, module: Any, budget: Budget) -> ModuleRecord:
     collected = _StateDict(budget)
     collected.walk("", module, 0)
     public = {key: value for key, value in module.state.items() if not key.startswith("_")}
+    attributes = plain_entries(public, budget)
+    for key in LIVE_SETTINGS:  # the constructor's must not take their place unnoticed
+        if key in public and key not in attributes:
+            raise ValueError(f"{name}.{key} not made of numbers, text and containers")
     return ModuleRecord(
         name,
         collected.found,
         module.class_name,
         plain(init_kwargs, f"{name}._init_kwargs", budget),
-        plain_entries(public, budget),
+        attributes,
         module.module_src,
     )
 

@@ -43,7 +43,11 @@ class TensorSource:
     @classmethod
     def of(cls, tensor: Tensor) -> TensorSource:
         """The source of a tensor in memory."""
-        return cls(tensor.dtype, tuple(tensor.shape), lambda: tensor.detach().cpu().clone())
+        return cls(
+            tensor.dtype,
+            tuple(tensor.shape),
+            lambda: tensor.detach().cpu().clone(memory_format=torch.contiguous_format),
+        )
 
     @property
     def count(self) -> int:
