@@ -52,6 +52,29 @@ def test_shortcuts_equal_the_definition(case: dict[str, Any], kernel: int, taps:
     torch.testing.assert_close(conv2d_resample(x, w, f, **case), by_definition(x, w, f, case), atol=1e-10, rtol=0)
 
 
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(
+    st.fixed_dictionaries({"up": st.integers(1, 4), "down": st.integers(1, 4), "padding": st.integers(-4, 2)}),
+    st.sampled_from([1, 2, 3, 5]),
+    st.sampled_from([[1, 3, 3, 1], [1, 2, 1], [1]]),
+    st.integers(1, 6),
+)
+def test_small_images_are_as_defined_or_refused(case: dict[str, int], kernel: int, taps: list[float], r: int) -> None:
+    """Refused exactly where padding, kernel and filter leave no sample."""
+    x, w, f = randn(1, 2, r, r), randn(3, 2, kernel, kernel, seed=1), setup_filter(taps)
+    (n, up, down), left = (len(taps), case["up"], case["down"]), r * case["up"] + 2 * case["padding"] - (kernel - 1)
+    for factor, centring in ((up, (n + up - 1) // 2 + (n - up) // 2), (down, (n - down + 1) // 2 + (n - down) // 2)):
+        left += centring - (n - 1) if factor > 1 else 0
+    if left < 1:
+        with pytest.raises(InputError, match="at least as large as"):
+            conv2d_resample(x, w, f, **case)
+    else:
+        options = {**case, "flip_weight": True, "flip_filter": False, "groups": 1}
+        torch.testing.assert_close(
+            conv2d_resample(x, w, f, **case), by_definition(x, w, f, options), atol=1e-10, rtol=0
+        )
+
+
 def modulated_by_hand(x: Tensor, weight: Tensor, style: Tensor) -> Tensor:
     """One sample: scale input channels, bring every output channel's weights to unit length."""
     scaled = torch.stack([weight[:, i] * style[i] for i in range(len(style))], dim=1)
@@ -95,6 +118,29 @@ def test_half_precision_survives_large_weights(fused: bool) -> None:
     assert result.dtype == torch.float16
     expected = modulated_conv2d(x.double(), weight.double(), styles.double(), padding=1)
     torch.testing.assert_close(result.double(), expected, atol=0.02, rtol=0.01)  # half precision holds 11 bits
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_zeros_stay_zeros_in_half_precision(fused: bool) -> None:
+    """One sample without styles, one output channel without weights: 0, as in single precision, and not 0 / 0."""
+    x, weight, styles = randn(2, 4, 6, 6).half(), randn(5, 4, 3, 3, seed=1).float(), randn(2, 4, seed=2).float()
+    weight[1], styles[1] = 0, 0
+    result = modulated_conv2d(x, weight, styles, padding=1, fused=fused)
+    assert torch.isfinite(result).all()
+    assert not result[1].any()
+    assert not result[:, 1].any()
+    assert result[0, 0].any()
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_images_weights_and_styles_may_differ_in_precision(fused: bool) -> None:
+    x, weight, styles = randn(2, 4, 6, 6), randn(5, 4, 3, 3, seed=1), randn(2, 4, seed=2)
+    exact = modulated_conv2d(x, weight, styles, padding=1)
+    for types in [(torch.float32, torch.float32, torch.float64), (torch.float64, torch.float32, torch.float64)]:
+        given = [tensor.to(dtype) for tensor, dtype in zip((x, weight, styles), types, strict=True)]
+        result = modulated_conv2d(*given, padding=1, fused=fused)
+        assert result.dtype == types[0]
+        torch.testing.assert_close(result.double(), exact, atol=1e-5, rtol=0)  # single precision holds 24 bits
 
 
 def test_layout_changes_nothing() -> None:

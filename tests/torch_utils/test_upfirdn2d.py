@@ -85,6 +85,13 @@ def test_wrappers_keep_centre_and_brightness() -> None:
     torch.testing.assert_close(upsample2d(ramp, f)[0, 0, 8, 2:14], expected)
 
 
+def test_zeros_are_padded_before_samples_are_cropped() -> None:
+    """Four cut from the left of three samples and seven zeros: the zeros are what is left."""
+    shown = upfirdn2d(torch.ones(1, 1, 3, 3), None, padding=(-4, 7, 1, -2))
+    assert torch.equal(shown, torch.tensor([[[[0.0] * 6, [0.0] * 6]]]))
+    assert torch.equal(upfirdn2d(torch.ones(1, 1, 3, 3), None, padding=(-2, 1, -1, -1)), torch.tensor([[[[1.0, 0.0]]]]))
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
 def test_dtype_and_layout(layout: torch.memory_format, dtype: torch.dtype) -> None:
@@ -116,6 +123,10 @@ def test_second_derivatives(taps: list) -> None:
         (lambda x, f: setup_filter(f, separable=True), r"one axis to apply separably"),
         (lambda x, f: setup_filter([1, -1]), r"do not cancel"),
         (lambda x, f: setup_filter([]), r"at least one tap"),
+        (lambda x, f: setup_filter("1331"), r"a filter of numbers, found '1331'"),
+        (lambda x, f: setup_filter([[1, 2], [3]]), r"a filter of numbers, found \[\[1, 2\], \[3\]\]"),
+        (lambda x, f: setup_filter([1.0] * 8, gain=-1), r"gain of at least 0 .*applied twice, found -1"),
+        (lambda x, f: upfirdn2d(x, f[0], padding=2, gain=-4), r"gain of at least 0 .*applied twice, found -4"),
     ],
 )
 def test_what_cannot_be_is_refused(call, sentence: str) -> None:  # type: ignore[no-untyped-def]

@@ -90,7 +90,12 @@ def test_without_labels_without_latents_without_mean() -> None:
         (lambda n: n(torch.zeros(2, 6), torch.zeros(3, 5)), r"as many latents as labels, found 2 and 3"),
         (lambda n: MappingNetwork(0, 0, 4, 3), r"a latent or a label to map"),
         (lambda n: MappingNetwork(3, 3, 0, 3), r"w_dim to be a whole number of at least 1, found 0"),
+        (lambda n: MappingNetwork("3", 3, 4, 3), r"a latent or a label to map, found z_dim '3'"),  # type: ignore[arg-type]
         (lambda n: MappingNetwork(3, 3, 4, 3, activation="no"), r"activation out of"),
+        (lambda n: MappingNetwork(3, 3, 4, 3, lr_multiplier=0), r"lr_multiplier above 0, .*found 0"),
+        (lambda n: MappingNetwork(3, 3, 4, 3, lr_multiplier=math.nan), r"lr_multiplier to be a number of at least 0"),
+        (lambda n: MappingNetwork(3, 3, 4, 3, w_avg_beta=1.5), r"w_avg_beta to be a number from 0 to 1, found 1.5"),
+        (lambda n: MappingNetwork(3, 3, 4, 3, layer_features=0), r"features to be a whole number of at least 1"),
         (lambda n: MappingNetwork(3, 0, 4, 2, w_avg_beta=None)(torch.ones(1, 3), None, 0.5), r"without a mean style"),
     ],
 )

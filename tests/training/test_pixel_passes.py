@@ -80,6 +80,20 @@ def test_convolution_by_tiles(height: int, width: int, strip: int, monkeypatch: 
     np.testing.assert_allclose(result, pixels(expected), rtol=0, atol=2e-5)  # sums of 45 products in 16 parts: 4e-6
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_reaches_all_that_the_sums_take_it_to(value: float) -> None:
+    """All pixels that are not finite by plain sums, and no others but those of the tiles that see it: 2 pixels more."""
+    x, weight = randn(12, 12, 3), torch.from_numpy(randn(4, 3, 3, 3, seed=1))
+    x[5, 6, 1] = value
+    nothing = np.zeros((12, 12), np.float32), np.zeros(4, np.float32)
+    result = convolve_and_activate(x, transformed_kernels(weight), *nothing, *REST, np.float32(np.inf))
+    plain = pixels(functional.conv2d(images(x).float(), weight, padding=1))
+    assert not np.isfinite(result[~np.isfinite(plain)]).any()
+    far = np.ones((12, 12), bool)
+    far[3:9, 4:10] = False
+    assert np.isfinite(result[far]).all()
+
+
 def test_tiles_round_about_as_well_as_sums() -> None:
     """256 channels, unit variance: the deviation from float64 is at most four times that of PyTorch's convolution."""
     x, weight = randn(16, 16, 256), torch.from_numpy(randn(64, 256, 3, 3, seed=1) / 48)

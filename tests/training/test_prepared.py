@@ -11,6 +11,7 @@ from torch import Tensor
 
 from _exchange.errors import InputError
 from torch_utils.determinism import GeneratorDraws
+from torch_utils.ops.upfirdn2d import setup_filter
 from training.layers import Noise, NoiseMode
 from training.prepared import prepare_superresolution, prepare_synthesis
 from training.prepared_layers import TILED_FROM_CHANNELS, is_published_kind
@@ -74,11 +75,12 @@ def test_planes_of_every_noise_in_a_batch(mode: NoiseMode, conv_clamp: float | N
         assert_equal_to_rounding(prepared.planes(noise(mode, PREFIX, seed)), plain)
 
 
+@pytest.mark.parametrize(("more", "batch"), [(0, 1), (3, 2)])
 @torch.no_grad()
-def test_wide_layers_go_by_tiles() -> None:
+def test_wide_layers_go_by_tiles(more: int, batch: int) -> None:
     torch.manual_seed(0)
-    network = lively(SynthesisNetwork(5, 16, 6, BEST, channel_max=TILED_FROM_CHANNELS))
-    ws, cond = inputs(network, 1)
+    network = lively(SynthesisNetwork(5, 16, 6, BEST, channel_max=TILED_FROM_CHANNELS + more))
+    ws, cond = inputs(network, batch)
     fast = prepare_synthesis(network, ws, cond).planes(noise("random", PREFIX))
     assert_equal_to_rounding(fast, network(ws, cond, noise("random", PREFIX)))
 
@@ -103,6 +105,63 @@ def test_unpublished_kinds_run_as_they_are(options: dict[str, Any]) -> None:
     assert torch.equal(prepare_synthesis(network, ws, cond).planes(noise("const", PREFIX)), plain)
 
 
+def test_a_filter_of_its_own_in_one_layer_shows() -> None:
+    """Filters are in the state dict; a layer may have another than its block."""
+    network = backbone(16)
+    network.b16.conv0.resample_filter.copy_(setup_filter([1, 1, 1, 1]))
+    ws, cond = inputs(network, 1)
+    with torch.no_grad():
+        plain = network(ws, cond, noise("const", PREFIX))
+    assert_equal_to_rounding(prepare_synthesis(network, ws, cond).planes(noise("const", PREFIX)), plain)
+
+
+@pytest.mark.parametrize("weights", [torch.float32, torch.float64, torch.bfloat16])
+@torch.no_grad()
+def test_styles_and_weights_of_other_precisions(weights: torch.dtype) -> None:
+    network = backbone(16).to(weights)
+    ws, cond = inputs(network, 2)
+    fast = prepare_synthesis(network, ws.double(), cond).planes(noise("const", PREFIX))
+    assert fast.dtype == torch.float32
+    assert_equal_to_rounding(fast, network(ws.double(), cond, noise("const", PREFIX)))
+
+
+@torch.no_grad()
+def test_what_is_no_number_is_none_in_the_planes() -> None:
+    """A style of one sample of two: all planes of that sample, as in the plain twin, and none of the other's."""
+    torch.manual_seed(0)
+    network = lively(SynthesisNetwork(5, 16, 6, "none", channel_max=TILED_FROM_CHANNELS))
+    ws, _ = inputs(network, 2)
+    ws[0, 2, 1] = float("nan")
+    fast = prepare_synthesis(network, ws, None).planes(noise("const", PREFIX))
+    assert torch.equal(fast.isnan(), network(ws, None, noise("const", PREFIX)).isnan())
+    assert fast[0].isnan().all()
+    assert torch.isfinite(fast[1]).all()
+
+
+@torch.no_grad()
+def test_one_channel_in_and_many_out() -> None:
+    """PyTorch does not put channels last behind an image of one channel."""
+    torch.manual_seed(0)
+    module = lively(
+        SuperresolutionHybrid8XDC(
+            1, 64, sr_num_fp16_res=0, sr_antialias=True, channels_hidden=6, w_dim=5, img_channels=1
+        )
+    )
+    x, ws = torch.randn(1, 1, 16, 16), torch.randn(1, 1, 5)
+    fast = prepare_superresolution(module, ws).image(x, x, noise("const", "superresolution."))
+    assert_equal_to_rounding(fast, module(x, x, ws, noise("const", "superresolution.")))
+
+
+@torch.no_grad()
+def test_features_and_styles_of_double_precision() -> None:
+    torch.manual_seed(0)
+    module = lively(SuperresolutionHybrid8XDC(8, 64, sr_num_fp16_res=0, sr_antialias=True, channels_hidden=6, w_dim=5))
+    x, ws = torch.randn(1, 8, 20, 20).double(), torch.randn(1, 3, 5).double()
+    fast = prepare_superresolution(module, ws).image(x[:, :3], x, noise("none", "superresolution."))
+    assert fast.dtype == torch.float32
+    assert_equal_to_rounding(fast, module(x[:, :3], x, ws, noise("none", "superresolution.")))
+
+
 @pytest.mark.parametrize("mode", ["none", "random", "const"])
 @pytest.mark.parametrize("half", [0, 4])
 @pytest.mark.parametrize("r", [16, 24])
@@ -123,5 +182,10 @@ def test_what_does_not_fit_is_refused() -> None:
     ws, cond = inputs(network, 1)
     with pytest.raises(InputError, match="styles of shape"):
         prepare_synthesis(network, ws[:, 1:], cond)
+    with pytest.raises(InputError, match=r"styles of shape \(B, 8, 5\), found \(0, 8, 5\)"):
+        prepare_synthesis(network, ws[:0], cond)
     with pytest.raises(InputError, match="condition image_ortho_front"):
         prepare_synthesis(network, ws, {})
+    module = SuperresolutionHybrid8XDC(8, 64, sr_num_fp16_res=0, sr_antialias=True, channels_hidden=6, w_dim=5)
+    with pytest.raises(InputError, match=r"styles of shape \(1, n, 5\), found \(1, 3, 4\)"):
+        prepare_superresolution(module, torch.zeros(1, 3, 4))

@@ -55,6 +55,16 @@ def test_features_of_another_size_are_resized_first(antialias: bool) -> None:
     torch.testing.assert_close(result, made(small[:, :3], small, WS, Noise("none")), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("fused", [True, False])
+@torch.no_grad()
+def test_other_precisions_give_single(fused: bool) -> None:
+    made, x = module(fused_modconv_default=fused), features(20)
+    expected = made(x[:, :3], x, WS, Noise("const"))
+    result = made(x[:, :3].double(), x.double(), WS.double(), Noise("const"))
+    assert result.dtype == torch.float32
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=0)  # styles rounded later
+
+
 @torch.no_grad()
 def test_only_the_last_style_acts() -> None:
     made, x, other = module(), features(16), WS.clone()
@@ -93,6 +103,7 @@ def test_noise_of_its_own_layers() -> None:
         (lambda: module(32), "from 64 to 1024, found 32"),
         (lambda: module(2048), "from 64 to 1024, found 2048"),
         (lambda: module(channels_hidden=1), "sr_channels_hidden of at least 2"),
+        (lambda: module(sr_num_fp16_res="4"), "sr_num_fp16_res to be a whole number, found '4'"),
         (lambda: module(depth=3), "options of blocks with names out of"),
         (lambda: module()(features(16)[:, :2], features(16), WS, Noise("none")), "square images"),
         (lambda: module()(features(16)[:, :3], features(16), WS[..., :4], Noise("none")), "styles of shape"),
