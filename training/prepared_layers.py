@@ -56,8 +56,7 @@ class PreparedLayer(ABC):
         """Channels-last features of the layer, from those before it and noise (r, r)."""
 
     def activated(self, product: Tensor, noise: NDArray[np.float32]) -> Tensor:
-        """What noise, bias, activation and clamp make of a product, in its place if its channels come last."""
-        product = product.contiguous(memory_format=torch.channels_last)
+        """Overwrite a product with what noise, bias, activation and clamp make of it."""
         flat = _pixels(product).reshape(-1, product.shape[1])
         activate(flat, noise.reshape(-1), self.bias, SLOPE, GAIN, self.limit)
         return product

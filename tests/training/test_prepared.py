@@ -139,20 +139,6 @@ def test_what_is_no_number_is_none_in_the_planes() -> None:
 
 
 @torch.no_grad()
-def test_one_channel_in_and_many_out() -> None:
-    """PyTorch does not put channels last behind an image of one channel."""
-    torch.manual_seed(0)
-    module = lively(
-        SuperresolutionHybrid8XDC(
-            1, 64, sr_num_fp16_res=0, sr_antialias=True, channels_hidden=6, w_dim=5, img_channels=1
-        )
-    )
-    x, ws = torch.randn(1, 1, 16, 16), torch.randn(1, 1, 5)
-    fast = prepare_superresolution(module, ws).image(x, x, noise("const", "superresolution."))
-    assert_equal_to_rounding(fast, module(x, x, ws, noise("const", "superresolution.")))
-
-
-@torch.no_grad()
 def test_features_and_styles_of_double_precision() -> None:
     torch.manual_seed(0)
     module = lively(SuperresolutionHybrid8XDC(8, 64, sr_num_fp16_res=0, sr_antialias=True, channels_hidden=6, w_dim=5))

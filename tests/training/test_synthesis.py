@@ -173,12 +173,13 @@ def test_gradients_of_gradients_reach_the_styles() -> None:
     assert made.b16.conv0.weight.grad.abs().sum() > 0
 
 
-def test_the_trained_slope_is_that_of_the_path_lengths() -> None:
+@pytest.mark.parametrize("fused", [True, False])
+def test_the_trained_slope_is_that_of_the_path_lengths(fused: bool) -> None:
     """The derivative of squared slopes along a direction of all weights, against their change for a small step.
 
-    Smooth activations, as a step may cross the kinks of the usual one; single precision leaves about 1e-3.
+    Smooth activations, as a step may cross the kinks of the usual one; single precision leaves about 1e-4.
     """
-    made = network(8, activation="swish", mode="none", fused_modconv_default="inference_only").train()
+    made = network(8, activation="swish", mode="none", fused_modconv_default=fused).train()
     ws, source = styles(made, 2).requires_grad_(), torch.Generator().manual_seed(4)
     seen, weights = torch.randn(2, 6, 8, 8, generator=source), list(made.parameters())
     steps = [1e-3 * torch.randn(weight.shape, generator=source) for weight in weights]
@@ -194,7 +195,7 @@ def test_the_trained_slope_is_that_of_the_path_lengths() -> None:
         with torch.no_grad():
             torch._foreach_add_(weights, steps, alpha=scale)
         reached.append(length().item())
-    assert (reached[0] - reached[1]) / 2 == pytest.approx(expected, rel=0.02)
+    assert (reached[0] - reached[1]) / 2 == pytest.approx(expected, rel=2e-3)
 
 
 def test_options_may_be_numpys() -> None:
