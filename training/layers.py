@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Literal, get_args
+from typing import Literal, TypeGuard, get_args
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +62,11 @@ def is_whole(value: object) -> bool:
     return isinstance(value, Integral)
 
 
+def is_finite_number(value: object) -> TypeGuard[Real]:
+    """Whether this is a number, Python's or NumPy's, other than a truth value, NaN or infinity."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def require_power_of_two(name: str, value: int, low: int, high: int) -> int:
     """`value`, a power of two from `low` to `high`, as Python's own integer.
 
@@ -90,9 +95,9 @@ def require_number(name: str, value: float, high: float = math.inf) -> None:
     Raises:
         InputError: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or not 0 <= value <= high:
-        limit = f"of at least 0, found {value!r:.80}" if high == math.inf else f"from 0 to {high}, found {value!r:.80}"
-        raise InputError(f"Expected {name} to be a number {limit}.")
+    if not is_finite_number(value) or not 0 <= float(value) <= high:
+        limit = "of at least 0" if high == math.inf else f"from 0 to {high}"
+        raise InputError(f"Expected {name} to be a number {limit}, found {value!r:.80}.")
 
 
 def require_known(name: str, given: Iterable[str], known: Collection[str]) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from numbers import Real
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
 from _exchange.errors import InputError
 from training.blocks import BlockOptions
 from training.depths import check_limits
 from training.engine.interface import Sampling
-from training.layers import require_known
+from training.layers import is_finite_number, require_known
 from training.superresolution import SuperresolutionHybrid8XDC
 
 _SUPERRESOLUTIONS: dict[str, type[SuperresolutionHybrid8XDC]] = {"SuperresolutionHybrid8XDC": SuperresolutionHybrid8XDC}
@@ -38,11 +36,6 @@ def rendering_setting(rendering_kwargs: Mapping[str, Any], key: str) -> Any:
         found = ", ".join(sorted(rendering_kwargs)) or "none"
         raise InputError(f"Expected rendering_kwargs with {key}, found the keys {found}.")
     return rendering_kwargs[key]
-
-
-def is_finite_number(value: object) -> TypeGuard[Real]:
-    """Whether this is a number, Python's or NumPy's, other than a truth value, NaN or infinity."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def finite_number(name: str, value: object) -> float:
