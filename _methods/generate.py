@@ -178,7 +178,7 @@ def _with_chosen_back_end(settings: MethodSettings) -> MethodSettings:
 
 
 def _record(dataset: Dataset, options: GenerateOptions, method: Method, planned: Sequence[ItemId]) -> RunRecord:
-    settings = options.settings
+    settings, digests = options.settings, method.digests()
     return RunRecord(
         method=options.method,
         dataset=dataset.renderset,
@@ -190,9 +190,10 @@ def _record(dataset: Dataset, options: GenerateOptions, method: Method, planned:
             "resolution": options.resolution,
             "back_end": settings.back_end,
             **({"textured": True} if options.textured else {}),
-            **settings.options,
+            # A file counts by its content, wherever it lies: its digest stands under the name of its option.
+            **{name: value for name, value in settings.options.items() if name not in digests},
         },
-        digests={"dataset": dataset.digest(planned), **method.digests()},
+        digests={"dataset": dataset.digest(planned), **digests},
         machine=this_machine(settings.device),
         note=method.note(),
     )

@@ -83,7 +83,7 @@ def find_file(option: str, given: str) -> Path:
             raise InputError(f"Expected {_IN_WORDS[option]} in {path}, found no file.")
         return path
     name = PUBLISHED_NAMES[option]
-    found = sorted(path for suffix in _SUFFIXES for path in WEIGHTS.rglob(f"{name}{suffix}"))
+    found = sorted(path for suffix in _SUFFIXES for path in WEIGHTS.rglob(f"{name}{suffix}") if path.is_file())
     if not found:
         advice = f"Give --{option.replace('_', '-')} FILE, or put {name}{{{','.join(_SUFFIXES)}}} below {WEIGHTS}"
         advice += "; --line-filler none leaves the lines of drawings." if option == "line_filler" else "."

@@ -182,6 +182,7 @@ def report_record(
         table=scored.table,
         columns=tuple(Column(plan.subset, plan.label, plan.metric.better) for plan in scored.plans),
         items=tuple(items),
+        note=str(record.note),
         notices=(_COMPARE_WITH_VERIFY if is_benchmark else _NOT_COMPARABLE, *scored.notices, *notices),
     )
 

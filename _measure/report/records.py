@@ -180,7 +180,8 @@ class Report:
         table: the scores.
         columns: of the per-item scores.
         items: in list order.
-        notices: what a reader must know before reading numbers, one sentence each.
+        note: what must stand beside every number of this run; empty for nothing.
+        notices: what else a reader must know before reading numbers, one sentence each.
     """
 
     title: str
@@ -189,6 +190,7 @@ class Report:
     table: ScoreTable
     columns: tuple[Column, ...]
     items: tuple[Item, ...]
+    note: str
     notices: tuple[str, ...]
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,22 @@ TINY = {"backbone_resolution": 16, "channel_base": 256, "channel_max": 16, "z_di
 
 
 def write_generator(
-    path: Path, note: str = NOTE, trained_without: tuple[str, ...] = (), render_size: int = 12, **changes: Any
+    path: Path,
+    *,
+    note: str = NOTE,
+    trained_without: tuple[str, ...] = (),
+    render_size: int = 12,
+    live: Mapping[str, Any] | None = None,
+    filled: Mapping[str, float] | None = None,
+    **changes: Any,
 ) -> Path:
-    """A seeded random generator of 64-pixel pictures."""
+    """A seeded random generator of 64-pixel pictures, then with other `live` settings and parameters `filled`."""
     kwargs = small(**{**TINY, "img_resolution": 64, **changes})
     generator = random_generator(kwargs)
     generator.neural_rendering_resolution = render_size
+    generator.rendering_kwargs.update(live or {})
+    for name, value in (filled or {}).items():
+        generator.get_parameter(name).fill_(value)
     attributes = {"note": note, "trained_without": list(trained_without)}
     write_safetensors(checkpoint_of(generator, kwargs, attributes), "G_ema", path)
     return path

@@ -119,6 +119,59 @@ def test_cuda_where_there_is_none_is_a_missing_component(files: Path) -> None:
         registry.find("panic3d").load(settings)
 
 
+WRONG_SETTINGS = [
+    ({"ray_start": "auto", "ray_end": "auto"}, "expected ray_start in metres for pasting, found 'auto'"),
+    ({"clamp_mode": "relu"}, "expected clamp_mode 'softplus', found 'relu'"),
+    ({"density_noise": "some"}, "expected density_noise to be a finite number, found 'some'"),
+    ({"box_warp": 0}, "expected box_warp above 0 metres, found 0"),
+    ({"superresolution_noise_mode": "some"}, "expected noise mode random, const, none, found 'some'"),
+    ({"c_scale": "x"}, "expected c_scale to be a finite number, found 'x'"),
+]
+
+
+@pytest.mark.parametrize(("live", "sentence"), WRONG_SETTINGS, ids=[next(iter(live)) for live, _ in WRONG_SETTINGS])
+def test_a_model_that_can_make_no_picture_is_refused_before_the_first_item(
+    tmp_path: Path, live: dict[str, object], sentence: str
+) -> None:
+    write_generator(tmp_path / "odd.safetensors", trained_without=("line_filler",), live=live)
+    for protocol in (PAPER, CORRECTED):
+        with pytest.raises(InputError, match=rf"^odd\.safetensors: {sentence}\."):
+            method(tmp_path, protocol, name="odd")
+
+
+def test_styles_that_follow_the_camera_are_refused_in_paper_alone(tmp_path: Path) -> None:
+    live = {"c_gen_conditioning_zero": False}
+    write_generator(tmp_path / "seeing.safetensors", trained_without=("line_filler",), live=live)
+    with pytest.raises(InputError, match=r"^seeing\.safetensors: .*Use the protocol corrected\.$"):
+        method(tmp_path, PAPER, name="seeing")
+    assert rendered(method(tmp_path, CORRECTED, name="seeing")).alpha.any()
+
+
+def test_files_of_another_kind_are_refused_by_name(files: Path, tmp_path: Path) -> None:
+    def refused(sentence: str, **options: str) -> None:
+        with pytest.raises(InputError, match=sentence):
+            method(files, **options)
+
+    (tmp_path / "text.pkl").write_text("hello")
+    refused("folder, found no file", checkpoint=str(tmp_path / "folder"))
+    refused("^text.pkl: .*expected a pickle", checkpoint=str(tmp_path / "text.pkl"))
+    refused("^lines.ckpt: .*expected a generator's constructor arguments", checkpoint=str(files / "lines.ckpt"))
+    refused("^alone.safetensors: expected a line filler", line_filler=str(files / "alone.safetensors"))
+    write_generator(tmp_path / "nan.safetensors", filled={"decoder.net.0.bias": float("nan")})
+    refused("^nan.safetensors: expected finite .* in decoder.net.0.bias", checkpoint=str(tmp_path / "nan.safetensors"))
+    write_generator(tmp_path / "wordy.safetensors", note=["x"])  # type: ignore[arg-type]
+    refused("^wordy.safetensors: note: expected a sentence", checkpoint=str(tmp_path / "wordy.safetensors"))
+
+
+def test_only_the_stream_of_paper_limits_seeds(files: Path) -> None:
+    for protocol, seed in ((PAPER, 2**64 - 1), (CORRECTED, 2**64), (CORRECTED, -1)):
+        options = {"checkpoint": str(files / "alone.safetensors")}
+        registry.find("panic3d").load(MethodSettings(seed=seed, protocol=protocol, options=options))
+    for seed in (2**64, -1):
+        with pytest.raises(InputError, match=rf"seed from 0 to 2\^64 - 1.*found {seed}"):
+            registry.find("panic3d").load(MethodSettings(seed=seed, protocol=PAPER, options=options))
+
+
 # -- pictures ---------------------------------------------------------------------------------------------------
 
 
@@ -225,6 +278,30 @@ def test_a_run_repeats_byte_for_byte_with_any_number_of_workers(files: Path, tmp
     assert (read_picture(item.render("rgb60_0042")) != read_picture(item.unpasted_render("rgb60_0042"))).any()
     generate(TinyDataset(count=2), replace(options, out=tmp_path / "two", workers=2))
     assert results(tmp_path / "one") == results(tmp_path / "two")
+
+
+def test_a_run_goes_on_with_the_same_weights_in_another_place(files: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    places = [tmp_path / "alone.safetensors", tmp_path / "elsewhere" / "named.safetensors"]
+    for path, count in zip(places, (1, 2)):
+        path.write_bytes((files / "alone.safetensors").read_bytes())
+        settings = MethodSettings(options={"checkpoint": str(path), "line_filler": "none"})
+        options = GenerateOptions(out=tmp_path / "run", method="panic3d", settings=settings, resolution=16)
+        summary = generate(TinyDataset(count=count), options)
+        assert (summary.made, summary.kept) == (1, count - 1)
+    assert str(tmp_path) not in summary.run.record.read_text()
+    assert RunRecord.read(summary.run.record).settings["line_filler"] == "none"
+
+
+def test_pictures_that_are_not_finite_are_a_failure_and_no_files(tmp_path: Path) -> None:
+    # Weights near the limit of float32 are finite and what they make is not.
+    steep = {"superresolution.block1.torgb.weight": 3e38}
+    write_generator(tmp_path / "steep.safetensors", trained_without=("line_filler",), filled=steep, sr_num_fp16_res=0)
+    settings = MethodSettings(options={"checkpoint": str(tmp_path / "steep.safetensors")})
+    options = GenerateOptions(out=tmp_path / "run", method="panic3d", settings=settings, resolution=16)
+    summary = generate(TinyDataset(count=1), options)
+    assert "finite colours and positions of made/disc0, found NaN or infinity" in summary.failed["made/disc0"]
+    assert summary.run.item(ItemId("made", "disc0")).result_files() == []
 
 
 def test_a_run_asked_for_textures_has_a_second_surface(files: Path, tmp_path: Path) -> None:

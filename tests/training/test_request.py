@@ -83,7 +83,14 @@ SETTINGS = [
     ({"depth_resolution": 2}, "depth_resolution of at least 3 for fine samples, found 2"),
     ({"depth_resolution_importance": -1}, "at least 0, found -1"),
     ({"ray_start": "near"}, "ray_start in metres or 'auto', found 'near'"),
+    ({"ray_start": float("nan")}, "ray_start in metres or 'auto', found nan"),
     ({"ray_start": "auto"}, "both 'auto'"),
+    ({"ray_start": 1.5}, "ray_start below ray_end, found 1.5 and 1.5"),
+    ({"ray_start": 0.0, "disparity_space_sampling": True}, "ray_start above 0 for disparity_space_sampling"),
+    ({"density_noise": True}, "density_noise to be a finite number, found True"),
+    ({"c_scale": float("inf")}, "c_scale to be a finite number, found inf"),
+    ({"box_warp": None}, "box_warp to be a finite number, found None"),
+    ({"box_warp": -0.7}, "box_warp above 0 metres, found -0.7"),
     ({"superresolution_noise_mode": "some"}, "noise mode random, const, none, found 'some'"),
 ]
 
@@ -134,6 +141,7 @@ CONSTRUCTORS = [
     ),
     (init_kwargs(cond_mode=None), "cond_mode as text, 'none' for no conditions, found None"),
     (init_kwargs(cond_mode="ortho_front.gt_sides"), "found 'gt_sides'"),
+    (init_kwargs(rendering_kwargs=[1]), r"rendering_kwargs as a dict, found \[1\]"),
     (init_kwargs(img_channels=4), "img_channels 3, found 4"),
     (init_kwargs(img_resolution=96), "img_resolution to be a power of two from 64 to 1024, found 96"),
     (init_kwargs(img_resolution=2048), "found 2048"),

@@ -135,6 +135,14 @@ def test_own_characters_are_said_to_be_incomparable(copy: SmallRun) -> None:
     assert "no number on this page can be compared with published ones" in index(copy).text
 
 
+def test_what_must_stand_beside_every_number_stands_on_every_page(copy: SmallRun) -> None:
+    note = "Random weights: pictures and numbers mean nothing."
+    assert note not in index(copy).text
+    replace(RunRecord.read(copy.run.record), note=note).write(copy.run.record)
+    write_report(copy.run)
+    assert all(note in shown.text for shown in (index(copy), *(page(copy, item) for item in (PLAIN, ODD, FAILED))))
+
+
 def test_scores_of_every_item_stand_in_sortable_cells(reported: SmallRun) -> None:
     numbers = [at["data-number"] for at in index(reported).all("td") if "data-number" in at]
     # Nine columns: lpips and psnr of three subsets, cd, all lpips, all chamfer.
