@@ -49,22 +49,24 @@ class CondMode:
         """Read a mode, e.g. ``ortho_front.cond_img_norm_4.concatfront``; ``none`` is no condition at all.
 
         Raises:
-            InputError: an unknown flag, or no text.
+            InputError: an unknown flag, two numbers for the same flag, or no text.
         """
         known = f"{', '.join(PLAIN_FLAGS)}, {', '.join(f'{flag}_<n>' for flag in COUNTED_FLAGS)}"
         if not isinstance(text, str):
-            raise InputError(f"Expected cond_mode as text, 'none' for no conditions, found {text!r}.")
+            raise InputError(f"Expected cond_mode as text, 'none' for no conditions, found {text!r:.80}.")
         if text == "none":
             return cls()
         flags, counts = set(), dict.fromkeys(COUNTED_FLAGS, 0)
         for flag in text.split("."):
-            counted = re.fullmatch(rf"({'|'.join(COUNTED_FLAGS)})_([1-9][0-9]*)", flag)
+            counted = re.fullmatch(rf"({'|'.join(COUNTED_FLAGS)})_([1-9][0-9]{{0,5}})", flag)
             if counted:
+                if counts[counted[1]] not in {0, int(counted[2])}:
+                    raise InputError(f"Expected one number for {counted[1]} in cond_mode, found {text!r:.200}.")
                 counts[counted[1]] = int(counted[2])
             elif flag in PLAIN_FLAGS:
                 flags.add(flag)
             else:
-                raise InputError(f"Expected flags of cond_mode out of {known}, or 'none' alone, found {flag!r}.")
+                raise InputError(f"Expected flags of cond_mode out of {known}, or 'none' alone, found {flag!r:.80}.")
         front = text.startswith("ortho_front.")
         return cls(
             ortho_front=front,

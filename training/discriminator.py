@@ -214,6 +214,9 @@ class DualDiscriminator(nn.Module):
         if architecture != "resnet":
             raise InputError(f"Expected architecture 'resnet', the only one there is, found {architecture!r}.")
         require_number("disc_c_noise", disc_c_noise)
+        require_number("c_dim", c_dim)
+        if conv_clamp is not None:
+            require_number("conv_clamp", conv_clamp)
         require_known("block_kwargs", block_kwargs or {}, BLOCK_OPTIONS)
         require_known("mapping_kwargs", mapping_kwargs or {}, MAPPING_OPTIONS)
         require_known("epilogue_kwargs", epilogue_kwargs or {}, EPILOGUE_OPTIONS)
@@ -245,6 +248,7 @@ class DualDiscriminator(nn.Module):
         resample_filter: Sequence[float] = FILTER,
         fp16_channels_last: bool = False,
     ) -> None:
+        require_number("freeze_layers", freeze_layers)
         first_layer = 0
         for r in self.resolutions:
             block = DiscriminatorBlock(
@@ -268,12 +272,14 @@ class DualDiscriminator(nn.Module):
         if missing:
             raise InputError(f"Expected images 'image' and 'image_raw', found no {' and no '.join(missing)}.")
         image, raw = images["image"], images["image_raw"]
+        if not (image.is_floating_point() and raw.is_floating_point()):
+            raise InputError(f"Expected images of floats in [-1, 1], found {image.dtype} and {raw.dtype}.")
         size = self.img_resolution
         if image.ndim != 4 or len(image) == 0 or image.shape[1:] != (self.img_channels, size, size):
             raise InputError(
                 f"Expected image of shape (B, {self.img_channels}, {size}, {size}), found {tuple(image.shape)}."
             )
-        if raw.ndim != 4 or raw.shape[:2] != image.shape[:2]:
+        if raw.ndim != 4 or raw.shape[:2] != image.shape[:2] or 0 in raw.shape:
             raise InputError(
                 f"Expected image_raw of shape {tuple(image.shape[:2])} + (r, r), found {tuple(raw.shape)}."
             )

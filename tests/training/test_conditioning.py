@@ -58,6 +58,14 @@ def test_unknown_flags_are_named_with_the_known(flag: str) -> None:
         CondMode.parse(f"ortho_front.{flag}")
 
 
+def test_a_flag_has_one_number_of_a_sensible_size() -> None:
+    with pytest.raises(InputError, match=r"one number for reschonk_add in cond_mode, found 'reschonk_add_3\.resch"):
+        CondMode.parse("reschonk_add_3.reschonk_add_4")
+    assert CondMode.parse("reschonk_add_3.reschonk_add_3").reschonk_add == 3
+    with pytest.raises(InputError, match=r"flags of cond_mode out of .*found 'reschonk_add_9{66}\.$"):
+        CondMode.parse("reschonk_add_" + "9" * 5000)
+
+
 @pytest.mark.parametrize("mode", [None, 4])
 def test_a_mode_is_text(mode: object) -> None:
     with pytest.raises(InputError, match="cond_mode as text, 'none' for no conditions"):
