@@ -26,6 +26,8 @@ class CheckpointError(FormatError):
 def one_line(text: str) -> str:
     """Text that a file chose, short and with signs that a terminal could act on written as escapes."""
     shown = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    if shown.isprintable():
+        return shown
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape", "backslashreplace").decode() for sign in shown
     )
