@@ -92,7 +92,7 @@ class RecordedDraws(Draws):
     """Recorded numbers by name, ``pass0/<name>`` for the first render of a call, ``pass1/…`` for the second, and so on.
 
     Args:
-        arrays: float32 arrays by name.
+        arrays: float32 arrays by name; what is drawn is a copy.
         render: number of the render.
 
     Raises:
@@ -112,7 +112,7 @@ class RecordedDraws(Draws):
         found = self.arrays[key]
         if found.shape != tuple(shape):
             raise InputError(f"Expected recorded random numbers {key} of shape {tuple(shape)}, found {found.shape}.")
-        return torch.from_numpy(np.ascontiguousarray(found, np.float32)).to(device)
+        return torch.from_numpy(np.array(found, np.float32, order="C")).to(device)
 
     def normal(self, name: str, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
         """See `Draws.normal`."""

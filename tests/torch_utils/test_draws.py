@@ -43,6 +43,16 @@ def test_recorded_numbers_are_found_by_render_and_name() -> None:
     assert [float(draws.uniform("u", (2, 1))[0, 0]) for draws in (first, third, first)] == [0, 2, 0]
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_is_drawn_is_a_copy_also_of_arrays_that_cannot_be_written() -> None:
+    kept = np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3))
+    kept.setflags(write=False)
+    drawn = RecordedDraws({"pass0/u": kept}).uniform("u", (2, 3))
+    assert np.array_equal(drawn.numpy(), kept)
+    drawn.zero_()
+    assert kept.sum() == 15
+
+
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
