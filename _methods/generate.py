@@ -99,8 +99,8 @@ class GenerateSummary:
     Attributes:
         run: its folder.
         record: what it is.
-        made: items made now.
-        kept: items that were finished before.
+        made: items made now; failed ones do not count.
+        kept: items that were made before.
         failed: reason by name of every item that failed, now or before.
         taken: a sentence about what was taken where nothing was asked for; empty where all was.
     """
@@ -154,7 +154,7 @@ def generate(dataset: Dataset, options: GenerateOptions) -> GenerateSummary:
         if entry is not None and not (options.retry_failed and entry.status == "failed")
     }
     failed = {str(item): entry.reason for item, entry in kept.items() if entry.status == "failed"}
-    todo = [item for item in keys if item not in kept]
+    todo, failed_before = [item for item in keys if item not in kept], len(failed)
     work = (dataset, options, run)
     with progress(f"generate {options.method}", len(todo)) as shown:
         for item, answer in results_of(_Work.load, work, todo, options.workers):
@@ -164,7 +164,8 @@ def generate(dataset: Dataset, options: GenerateOptions) -> GenerateSummary:
             if made.reason:
                 failed[str(item)] = made.reason
             shown.advance(str(item), failed=bool(made.reason))
-    return GenerateSummary(run, record, len(todo), len(kept), failed)
+    made_now = len(todo) - (len(failed) - failed_before)
+    return GenerateSummary(run, record, made_now, len(kept) - failed_before, failed)
 
 
 def _with_chosen_back_end(settings: MethodSettings) -> MethodSettings:
