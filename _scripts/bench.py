@@ -44,10 +44,10 @@ def run(options: Bench) -> Outcome:
         measured = bench(MeasureConfig(path=options.path, limit=options.limit))
         return Outcome(bench_text(measured), asdict(measured))
     if options.what == "generator":
-        from training.bench import Model, bench_generator, generator_bench_text
+        from training.bench import Model, bench_generator, generator_bench_data, generator_bench_text
 
         timed = bench_generator(Model(), options.repeats)
-        return Outcome(generator_bench_text(timed), asdict(timed))
+        return Outcome(generator_bench_text(timed), generator_bench_data(timed))
     path = options.path or write_character(FIRST_FREE_SEED, _SUBJECT)
     comparison = bench_back_ends(read_head_mesh(path, shading=options.shading), options.shading, options.repeats)
     return Outcome(render_bench_text(comparison), asdict(comparison))

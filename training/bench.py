@@ -14,7 +14,7 @@ import statistics
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -234,6 +234,17 @@ def bench_generator(model: Model, repeats: int = 3, chunks: int = 2, views: int 
         repeats=repeats,
         versions={**this_machine("cpu"), "threads": "1"},
     )
+
+
+def generator_bench_data(bench: GeneratorBench) -> dict[str, Any]:
+    """The same for programs: all fields, and by way the sums of CPU and wall seconds and the ratios to ``plain``."""
+    ways = (*bench.fast, bench.plain)
+    return {
+        **asdict(bench),
+        "cpu_seconds": {cost.name: cost.cpu_seconds for cost in ways},
+        "wall_seconds": {cost.name: cost.wall_seconds for cost in ways},
+        "ratios": {cost.name: bench.ratio(cost) for cost in bench.fast},
+    }
 
 
 def generator_bench_text(bench: GeneratorBench) -> str:

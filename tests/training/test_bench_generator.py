@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 import pytest
 
-from training.bench import CharacterCost, GeneratorBench, Model, Stage, bench_generator, generator_bench_text
+from training.bench import (
+    CharacterCost,
+    GeneratorBench,
+    Model,
+    Stage,
+    bench_generator,
+    generator_bench_data,
+    generator_bench_text,
+)
 from training.configurations import small
 
 TINY = small(backbone_resolution=16, channel_base=256, channel_max=16, img_resolution=64, z_dim=16, w_dim=16)
@@ -47,4 +54,8 @@ def test_ratio_and_report_by_hand() -> None:
     text = generator_bench_text(bench)
     assert "fast corrected: 40 × fewer CPU seconds than plain" in text
     assert "fast corrected: sum                            5.00     7.00" in text
-    assert json.loads(json.dumps(asdict(bench)))["plain"]["stages"][0]["cpu_seconds"] == 200.0
+    data = json.loads(json.dumps(generator_bench_data(bench)))
+    assert data["plain"]["stages"][0]["cpu_seconds"] == 200.0
+    assert data["ratios"] == {"fast corrected": 40.0}
+    assert data["cpu_seconds"] == {"fast corrected": 5.0, "plain": 200.0}
+    assert data["wall_seconds"] == {"fast corrected": 7.0, "plain": 201.0}
