@@ -93,6 +93,8 @@ class GeneratorParts(nn.Module):
         self.img_resolution, self.img_channels, self.cond_mode = img_resolution, img_channels, cond_mode
         self.backbone_resolution, self.triplane_width = backbone_resolution, triplane_width
         self.rendering_kwargs = dict(rendering_kwargs or {})
+        # The original reads it here only: a live setting of that name changes nothing.
+        self.use_triplane = bool(self.rendering_kwargs.get("use_triplane", False))
         self.neural_rendering_resolution = 64
         require_counts(triplane_width=triplane_width, triplane_depth=self.triplane_depth)
         self.backbone = Backbone(
@@ -278,8 +280,7 @@ class GeneratorParts(nn.Module):
 
     def field(self, planes: Tensor) -> Field:
         """The radiance field of planes."""
-        use_triplane = bool(self.rendering_kwargs.get("use_triplane", False))
-        return Field(planes, self.decoder.weights(), self.box_warp, self.triplane_depth, use_triplane)
+        return Field(planes, self.decoder.weights(), self.box_warp, self.triplane_depth, self.use_triplane)
 
     # -- pictures -----------------------------------------------------------------------------------------------
 

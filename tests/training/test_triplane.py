@@ -12,6 +12,7 @@ from tests.training.small_generator import init_kwargs, inputs, rendering_kwargs
 from torch_utils.determinism import Draws, GeneratorDraws
 from training.engine.plain import PlainEngine
 from training.layers import Noise
+from training.planes import sample_planes
 from training.rays import as_image, labels_of, perspective_rays_of_labels
 from training.triplane import TriPlaneGenerator, shifted
 
@@ -256,3 +257,17 @@ def test_nothing_is_drawn_in_constant_noise_but_the_samples() -> None:
     first = generator.f(x, draws=_seeded(1), noise_mode="const")["triplane"]
     assert torch.equal(first, generator.f(x, draws=_seeded(2), noise_mode="const")["triplane"])
     assert not torch.equal(first, generator.f(x, draws=_seeded(1))["triplane"])
+
+
+@pytest.mark.parametrize("constructed", [1, 0])
+def test_only_the_constructor_reads_which_axes_the_planes_span(constructed: int) -> None:
+    """A ramp along the columns of plane 2 reads y, or z as EG3D had it; the live setting changes neither."""
+    generator = TriPlaneGenerator(**init_kwargs(rendering_kwargs=rendering_kwargs(use_triplane=constructed)))
+    generator.rendering_kwargs.update(use_triplane=1 - constructed, box_warp=2.0)
+    ramp = (2 * torch.arange(16) + 1) / 16 - 1
+    planes = torch.zeros(1, 3, 12, 16, 16)
+    planes[:, 2] = ramp
+    field = generator.field(planes)
+    point = torch.tensor([[[0.0, 0.25, -0.5]]])
+    found = sample_planes(field.planes, point, field.box_warp, field.triplane_depth, field.use_triplane)
+    torch.testing.assert_close(found[0, 2, 0], torch.full((4,), 0.25 if constructed else -0.5))
