@@ -204,6 +204,20 @@ def test_fresh_processes_give_the_same_bytes() -> None:
     assert runs[0] == runs[1] != b""
 
 
+@pytest.mark.parametrize("options", [FIELDS["published"], FIELDS["other decoder"]], ids=["one", "two characters"])
+def test_a_prepared_field_gives_the_same_bytes(options: dict) -> None:
+    field = random_field(**options)
+    prepared = FAST.prepared(field)
+    rays, points = pinhole_rays(6, *[20.0, 130.0][: len(field.planes)]), torch.rand(len(field.planes), 50, 3) - 0.5
+    first, second = (
+        FAST.render(one, rays, SAMPLING, EVALUATION, GeneratorDraws.seeded(1)) for one in (field, prepared)
+    )
+    assert all(torch.equal(getattr(first, name), getattr(second, name)) for name in OUTPUTS)
+    assert torch.equal(FAST.sigma(field, points), FAST.sigma(prepared, points))
+    assert torch.equal(PLAIN.sigma(field, points), PLAIN.sigma(prepared, points))
+    assert PLAIN.prepared(field) is field
+
+
 def test_inputs_stay_as_they_are() -> None:
     field, rays = random_field(), pinhole_rays(6, 0.0)
     tensors = (field.planes, *(getattr(field.decoder, name) for name in ("w0", "b0", "w2", "b2")), *vars(rays).values())

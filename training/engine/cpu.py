@@ -17,7 +17,7 @@ from training.depths import coarse_depths, draw_jitter, span_of
 from training.engine.checks import check_tensors
 from training.engine.cpu_blocks import sigma_in_blocks, sigma_on_axes
 from training.engine.cpu_grid import Axes
-from training.engine.cpu_pack import packed_characters
+from training.engine.cpu_pack import packed_characters, prepared
 from training.engine.cpu_points import points_kernel, scratch_for
 from training.engine.cpu_rays import Bundle, Rules, Seen, ray_scratch_for, rays_kernel
 from training.engine.interface import Clearing, Composite, Decoded, Engine, Field, Rays, Sampling
@@ -34,6 +34,11 @@ class CpuEngine(Engine):
     """
 
     name = "cpu"
+
+    def prepared(self, field: Field) -> Field:
+        """See `Engine.prepared`."""
+        _check(field)
+        return prepared(field)
 
     def render(self, field: Field, rays: Rays, sampling: Sampling, clearing: Clearing, draws: Draws) -> Composite:
         """See `Engine.render`."""

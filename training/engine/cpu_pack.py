@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -17,12 +18,28 @@ from training.engine.interface import Field
 _LARGEST_PLACE = 2**31 - 1
 
 
+@dataclass(frozen=True, eq=False)
+class PreparedField(Field):
+    """A field with its layout for the CPU kernels: one entry per character."""
+
+    characters: tuple[PackedField, ...]
+
+
+def prepared(field: Field) -> PreparedField:
+    """The field with its layout; errors as `packed_characters`."""
+    given = {part.name: getattr(field, part.name) for part in fields(Field)}
+    return PreparedField(**given, characters=tuple(packed_characters(field)))
+
+
 def packed_characters(field: Field) -> Iterator[PackedField]:
     """The field of each character in turn. Planes that several share (`expand`) are laid out once.
 
     Raises:
         InputError: the planes do not fit the decoder, or are too large to index.
     """
+    if isinstance(field, PreparedField):
+        yield from field.characters
+        return
     check_planes(field)
     batch, _, _, side, _ = field.planes.shape
     hidden, channels = field.decoder.w0.shape

@@ -135,6 +135,10 @@ class Engine(ABC):
 
     name: str
 
+    def prepared(self, field: Field) -> Field:
+        """The same field, with what this engine would otherwise lay out anew in every call; worth it for several."""
+        return field
+
     @abstractmethod
     def render(self, field: Field, rays: Rays, sampling: Sampling, clearing: Clearing, draws: Draws) -> Composite:
         """March rays. Draws ``stratified_jitter`` (B, M, S, 1) and, with N > 0, ``importance_u`` (B · M, N)."""
