@@ -17,6 +17,7 @@ from training.layers import Noise
 from training.prepared import prepare_superresolution, prepare_synthesis
 from training.superresolution import SuperresolutionHybrid8XDC
 from training.synthesis import Backbone
+from training.triplane import shifted
 
 STYLES, FEATURES = 2e-5, 5e-5
 """Tolerances of the README; seen between runs of the original: 3e-6 and 5e-6."""
@@ -97,10 +98,11 @@ class Case:
         return Noise(self.config.get("f_args", {}).get("noise_mode", "random"), self.draws(), "backbone.synthesis.")
 
     def injection(self) -> dict[str, torch.Tensor]:
-        found = self.below("in/latent_injection/", self.arrays)
-        if {"dw", "dws"} & set(found):
-            pytest.skip(f"{self.name} changes its styles, which G.f does")
-        return found
+        return self.below("in/latent_injection/", self.arrays)
+
+    def styles_used(self) -> torch.Tensor:
+        """The stored styles with ``dw`` and ``dws``, which are added to those in use only."""
+        return shifted(self.arrays["mid/ws"], self.injection())
 
 
 def near(result: torch.Tensor, reference: torch.Tensor, tolerance: float) -> None:
@@ -137,7 +139,7 @@ def test_levels_and_planes(path: Path) -> None:
     network, seen = case.backbone().synthesis, {}
     with torch.no_grad():
         planes = network(
-            case.arrays["mid/ws"],
+            case.styles_used(),
             case.conditions(),
             case.backbone_noise(),
             case.injection(),
@@ -171,14 +173,14 @@ def test_superresolution(path: Path) -> None:
         case.arrays["mid/feature_image"].shape[1],
         given["img_resolution"],
         sr_num_fp16_res=given.get("sr_num_fp16_res", 0),
-        sr_antialias=case.rendering["sr_antialias"],
+        sr_antialias=bool(given["rendering_kwargs"]["sr_antialias"]),
         channels_hidden=given.get("sr_channels_hidden", 256),
         w_dim=given["w_dim"],
         img_channels=given["img_channels"],
         **given.get("sr_kwargs", {}),
     ).eval()
     module.load_state_dict(case.below("G/superresolution.", case.weights))
-    features, ws = case.arrays["mid/feature_image"], case.arrays["mid/ws"]
+    features, ws = case.arrays["mid/feature_image"], case.styles_used()
     rgb, noise = features[:, : given["img_channels"]], Noise(mode, case.draws(), "superresolution.")
     with torch.no_grad():
         plain = module(rgb, features, ws, noise)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.parity.generator_cases import (
     ENGINES,
     Case,
     ComparedDraws,
+    assert_depth,
     assert_mostly,
     at_stride,
     case_parameters,
@@ -41,13 +43,16 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.parametrize("path", CASES)
-def test_whole_cases(path: Path, engine_name: str) -> None:
+def test_whole_cases(path: Path, engine_name: str, report: Callable[[str], None]) -> None:
     case = load_case(path)
-    _check(case, _called(case, case.draws(), engine_name))
+    _check(case, _called(case, case.draws(), engine_name), report)
 
 
-def _check(case: Case, results: dict[str, Any]) -> None:
-    for name in ("image_raw", "image_depth", "image_weights", "image_xyz"):
+def _check(case: Case, results: dict[str, Any], report: Callable[[str], None]) -> None:
+    ours = results["image_depth"], results["image_weights"]
+    theirs = case.tensor("out/image_depth"), case.tensor("out/image_weights")
+    assert_depth(ours, theirs, case.settings["name"], report)
+    for name in ("image_raw", "image_weights", "image_xyz"):
         reference = case.tensor(f"out/{name}")
         s = scale_of(reference)
         assert_mostly(results[name], reference, 1e-3 * s, share=0.995, mean=1e-4 * s)
@@ -92,7 +97,7 @@ def _check_pasted(case: Case, results: dict[str, Any]) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 @pytest.mark.parametrize("path", CASES)
 @pytest.mark.parametrize("engine_on_gpu", ["plain", "fast"])
-def test_whole_cases_on_a_gpu(path: Path, engine_on_gpu: str) -> None:
+def test_whole_cases_on_a_gpu(path: Path, engine_on_gpu: str, report: Callable[[str], None]) -> None:
     """In float32 throughout: half precision in the super-resolution is not what the recordings did."""
     case = load_case(path)
     generator = copy.deepcopy(case.generator).to("cuda")
@@ -106,7 +111,7 @@ def test_whole_cases_on_a_gpu(path: Path, engine_on_gpu: str) -> None:
     }
     with exact(), torch.no_grad():
         results = generator.f(_on_gpu(case.inputs()), **options)
-    _check(case, _from_gpu(results))
+    _check(case, _from_gpu(results), report)
 
 
 def _on_gpu(values: Any) -> Any:

@@ -59,7 +59,9 @@ def test_coarse_depths_of_whole_cases(path: Path) -> None:
     sampling = case.sampling()
     span = span_of(case.rays(), sampling, case.generator.box_warp)
     found = coarse_depths(span, case.tensor("rng/pass0/stratified_jitter"), sampling.disparity_space_sampling)
-    assert_close(found, case.tensor("mid/coarse_depths"), 1e-6)
+    expected = case.tensor("mid/coarse_depths")
+    # A disparity loses accuracy where depths are large.
+    assert_close(found, expected, 1e-6 * max(1.0, float(expected.abs().max())))
 
 
 @pytest.mark.parametrize("path", case_parameters())

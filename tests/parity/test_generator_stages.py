@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.parity.generator_cases import (
     ENGINES,
     Case,
     assert_close,
+    assert_depth,
     assert_mostly,
     at_stride,
     case_parameters,
@@ -28,7 +30,7 @@ from training.request import front_rays
 from training.triplane import shifted
 
 CASES = case_parameters()
-RENDERED = {"features": "mid/feature_image", "depth": "out/image_depth", "opacity": "out/image_weights"}
+RENDERED = {"features": "mid/feature_image", "opacity": "out/image_weights", "xyz": "out/image_xyz"}
 
 
 @pytest.mark.parametrize("path", CASES)
@@ -68,13 +70,14 @@ def test_planes(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("path", CASES)
-def test_the_render_of_the_stored_planes(path: Path, name: str) -> None:
+def test_the_render_of_the_stored_planes(path: Path, name: str, report: Callable[[str], None]) -> None:
     case = load_case(path)
     case.require_recorded()
     parts = case.field(), case.rays(), case.sampling(), case.clearing()
     composite = engine(name).render(*parts, case.recorded())
-    expected = {**RENDERED, "xyz": "out/image_xyz"}
-    for part, stored in expected.items():
+    theirs = case.tensor("out/image_depth"), case.tensor("out/image_weights")
+    assert_depth((as_image(composite.depth), as_image(composite.opacity)), theirs, path.stem, report)
+    for part, stored in RENDERED.items():
         reference = case.tensor(stored)
         s = scale_of(reference)
         assert_mostly(as_image(getattr(composite, part)), reference, 1e-3 * s, share=0.995, mean=1e-4 * s)
