@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import get_args
 
 import numpy as np
 import torch
@@ -34,6 +35,7 @@ from training.linefill import fill_lines
 from training.paste import paste_params_of
 from training.tagger import portrait_features
 from training.view_draws import ViewDraws
+from training.volume import Search
 
 _MET = 0.5
 """Least opacity of a pixel whose mean position counts as a surface."""
@@ -42,8 +44,8 @@ _MET = 0.5
 class Panic3d(Method):
     """The published system, with its own weights or others of the same family.
 
-    Options: the files of `panic3d_parts`; ``engine``, ``fast`` or ``plain``; ``largest_component``, whether meshes are
-    reduced to their largest piece.
+    Options: the files of `panic3d_parts`; ``engine``, ``fast`` or ``plain``; ``surface_search``, see
+    `training.volume.Export`; ``largest_component``, whether meshes are reduced to their largest piece.
     """
 
     default_resolution = 256
@@ -51,17 +53,14 @@ class Panic3d(Method):
 
     def __init__(self, settings: MethodSettings) -> None:
         super().__init__()
-        settings.check_options(*PUBLISHED_NAMES, "engine", "largest_component")
+        settings.check_options(*PUBLISHED_NAMES, "engine", "surface_search", "largest_component")
         engine = settings.options.get("engine") or "fast"
         if engine not in ENGINES:
             raise InputError(f"Expected an engine out of {', '.join(ENGINES)}, found {engine!r}.")
         device = device_named(settings.device)
         self._parts = read_parts(settings.options, device)
         self._engine = engine_named(engine, device)
-        clearing, paste = Clearing(**EVALUATION_CLEARING), paste_params_of(dict(EVALUATION_PASTE))
-        self._drawing = Drawing(
-            settings.protocol, clearing, paste, largest_component=bool(settings.options.get("largest_component"))
-        )
+        self._drawing = _drawing_of(settings)
         with errors_naming(self._parts.files["checkpoint"]):
             check_drawing(self._parts.generator, self._drawing)
         cameras = [standard_camera(name) for name in RENDERED_CAMERAS]
@@ -136,6 +135,22 @@ class _Reconstruction(Reconstruction):
         """See `Character.textured_glb`."""
         with _repeatable():
             return self._character.textured_glb()
+
+
+def _drawing_of(settings: MethodSettings) -> Drawing:
+    """How characters are drawn; raises InputError for a search that is unknown, or that the protocol has not."""
+    search = settings.options.get("surface_search") or "everywhere"
+    if search not in get_args(Search):
+        raise InputError(f"Expected a surface search out of {', '.join(get_args(Search))}, found {search!r}.")
+    if search == "near" and settings.protocol.lattice != "true":
+        raise InputError("Expected the protocol corrected for the surface search near, found paper.")
+    return Drawing(
+        settings.protocol,
+        Clearing(**EVALUATION_CLEARING),
+        paste_params_of(dict(EVALUATION_PASTE)),
+        largest_component=bool(settings.options.get("largest_component")),
+        search=search,  # type: ignore[arg-type]
+    )
 
 
 @contextmanager

@@ -16,7 +16,15 @@ from _methods.interface import MethodSettings
 
 BASELINE, PUBLISHED_METHOD = "inflate", "panic3d"
 PUBLISHED_SENTENCE = f"This takes AnimeRecon and the published weights. Method: {PUBLISHED_METHOD}."
-METHOD_OPTIONS = ("checkpoint", "line_filler", "feature_extractor", "feature_pca", "engine", "largest_component")
+METHOD_OPTIONS = (
+    "checkpoint",
+    "line_filler",
+    "feature_extractor",
+    "feature_pca",
+    "engine",
+    "surface_search",
+    "largest_component",
+)
 """Fields of `GenerateConfig` that go to the method as its options."""
 
 
@@ -53,6 +61,9 @@ class GenerateConfig:
     """Root of all random draws."""
     resolution: int = 0
     """Steps of meshes along the side of the working cube; 0 takes the method's own (panic3d 256, baselines 192)."""
+    surface_search: Literal["", "everywhere", "near"] = ""
+    """panic3d, corrected: look for the surface everywhere, or only near what a coarse lattice shows of it; that halves
+    the time and may lose strands thinner than 11 mm that hang alone; default: everywhere."""
     largest_component: bool = False
     """panic3d: keep only the connected piece of the surface that has the largest area."""
     textured: bool = False

@@ -160,7 +160,11 @@ class _TimedEngine(Engine):
     """Another engine, whose marches are stages of their own."""
 
     def __init__(self, engine: Engine, clock: _Clock) -> None:
-        self.name, self._engine, self._clock = engine.name, engine, clock
+        self.name, self.passes_over_empty = engine.name, engine.passes_over_empty
+        self._engine, self._clock = engine, clock
+
+    def prepared(self, field: Field) -> Field:
+        return self._engine.prepared(field)
 
     def render(self, field: Field, rays: Rays, sampling: Sampling, clearing: Clearing, draws: Draws) -> Composite:
         with self._clock.stage("views: march"):

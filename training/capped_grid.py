@@ -72,7 +72,7 @@ class CroppedLattice:
         return (self.walls[dimension] - float(self.axis(dimension)[-1])) / self._step
 
     def positions(self, indices: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(V, 3) `head_world` positions, metres, of (V, 3) indices into `capped_sigma`."""
+        """(V, 3) `head_world` positions, metres, of (V, 3) indices into `capped` values."""
         steps = indices.astype(np.float64) + (np.array(self.first) - _BORDER)
         return (steps * self._step - self.box_warp / 2).astype(np.float32)
 
@@ -81,30 +81,36 @@ class CroppedLattice:
         return self.box_warp / (self.resolution - 1)
 
 
-def capped_sigma(
-    engine: Engine, field: Field, block: CroppedLattice, level: float, max_batch: int
+def sigma_of_block(
+    engine: Engine, field: Field, block: CroppedLattice, near: float | None = None
 ) -> NDArray[np.float32]:
-    """Raw densities of a block and of its border of one point all around; no axis is reversed.
+    """(X, Y, Z) raw densities of a block; no axis is reversed.
 
     Args:
         engine: what evaluates the field.
         field: of one character.
         block: where.
-        level: σ of the surface.
-        max_batch: points evaluated at once.
+        near: a level; then an engine may pass over what does not come near it (`Engine.sigma_near_level`).
 
     Raises:
         InputError: a density is not finite.
     """
-    values = np.full([count + 2 * _BORDER for count in block.shape], level - 1, np.float32)
-    inner = values[1:-1, 1:-1, 1:-1]
     x, y, z = (block.axis(dimension).to(field.planes.device) for dimension in range(3))
-    rows = max(1, max_batch // (len(y) * len(z)))
-    for start in range(0, len(x), rows):
-        with torch.no_grad():
-            sigma = engine.sigma_on_grid(field, x[start : start + rows], y, z)[0]
-        inner[start : start + rows] = finite_sigma(sigma.cpu().numpy())
-    inner[:] = kept_off_level(inner, level)
+    with torch.no_grad():
+        sigma = engine.sigma_on_grid(field, x, y, z) if near is None else engine.sigma_near_level(field, x, y, z, near)
+    return finite_sigma(sigma[0].cpu().numpy())
+
+
+def capped(sigma: NDArray[np.float32], block: CroppedLattice, level: float) -> NDArray[np.float32]:
+    """`sigma_of_block` with its border of one point all around.
+
+    Args:
+        sigma: (X, Y, Z), left as it is.
+        block: where.
+        level: σ of the surface.
+    """
+    values = np.full([count + 2 * _BORDER for count in block.shape], level - 1, np.float32)
+    values[1:-1, 1:-1, 1:-1] = kept_off_level(sigma, level)
     for dimension in range(3):
         _cap(values, dimension, block.wall_steps(dimension), level)
     return values

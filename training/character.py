@@ -8,10 +8,12 @@ planes, from weights that were modulated once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from _exchange.camera import ORTHO, Camera
@@ -19,7 +21,10 @@ from _exchange.errors import InputError
 from _exchange.mesh import Mesh
 from _exchange.protocol import Protocol
 from torch_utils.determinism import Draws
+from training.capped_grid import sigma_of_block
+from training.clearing import limit
 from training.engine.interface import Clearing, Composite, Engine, Field, Rays
+from training.engine.occupancy import SigmaGrid, occupancy_of_grid
 from training.layers import Noise
 from training.march import turned
 from training.memory import memory_explained
@@ -30,10 +35,15 @@ from training.rays import as_image, labels_of, orthographic_rays, perspective_ra
 from training.request import read_request
 from training.surface import largest_component
 from training.texture_bake import textured
-from training.volume import Export, mesh_of_field
+from training.volume import Export, Search, closed_mesh, mesh_of_field
 
 LATENT_SEED = 0
 """Seed of the latent that the published evaluation gives to every character."""
+GRID_RESOLUTION = 256
+"""Points along a side of the lattice that a mesh and views share: 2.7 mm apart, so that hardly a strand passes between
+them, and that of the published meshes."""
+LEAST_PLANES_TO_GAIN = 128
+"""Side of planes below which views are drawn sooner than the grid would be."""
 TEXTURED_RESOLUTION = 96
 """Lattice points along a side of the volume of a textured surface: the time to unwrap grows with its faces."""
 _LOWER = "the resolution of the mesh or neural_rendering_resolution"
@@ -65,12 +75,14 @@ class Drawing:
         clearing: which densities are emptied.
         paste: thresholds of pasting; None: nothing is pasted.
         largest_component: meshes are reduced to their largest connected piece.
+        search: where closed surfaces are looked for, see `training.volume.Export`.
     """
 
     protocol: Protocol
     clearing: Clearing
     paste: PasteParams | None
     largest_component: bool = False
+    search: Search = "everywhere"
 
 
 def check_drawing(generator: GeneratorParts, drawing: Drawing) -> None:
@@ -125,7 +137,27 @@ class Character:
     @cached_property
     def field(self) -> Field:
         """The field of constant noise: that of the mesh, and of the views where they share it."""
-        return self._field_of(self.generator.noise("const"))
+        return self.engine.prepared(self._field_of(self.generator.noise("const")))
+
+    @cached_property
+    def _grid(self) -> NDArray[np.float32]:
+        """Raw densities of `GRID_RESOLUTION`, for the mesh of that resolution and for views."""
+        export = self._export(GRID_RESOLUTION)
+        return sigma_of_block(self.engine, self.field, export.block(self.field), export.near)
+
+    @cached_property
+    def _clearing(self) -> Clearing:
+        """What views empty: where they share the field and gain by it, also cells that the grid knows to be empty."""
+        clearing = self.drawing.clearing
+        knows = clearing.cull_clouds and not clearing.binarize_clouds and self._export(GRID_RESOLUTION).is_closed
+        gains = self.engine.passes_over_empty and self.generator.backbone_resolution >= LEAST_PLANES_TO_GAIN
+        if self._makes_planes_per_view or not knows or not gains:
+            return clearing
+        block = self._export(GRID_RESOLUTION).block(self.field)
+        x, y, z = (block.axis(dimension) for dimension in range(3))
+        grid = SigmaGrid(torch.from_numpy(self._grid), (x, y, z))
+        found = occupancy_of_grid(grid, self.field.box_warp, limit(clearing.cull_clouds))
+        return replace(clearing, occupancy=found)
 
     @torch.inference_mode()
     def view(self, camera: Camera, draws: Draws) -> View:
@@ -138,7 +170,7 @@ class Character:
             rays = self._rays(camera)
             sampling = self.generator.sampling(self.drawing.protocol.depth_clamp)
             field = self._field_of_view(draws)
-            composite = self.engine.render(field, rays, sampling, self.drawing.clearing, draws)
+            composite = self.engine.render(field, rays, sampling, self._clearing, draws)
             images = self._pictures(composite, draws)
             image = images["image"]
             if self.drawing.paste is not None and self._front is not None:
@@ -160,9 +192,12 @@ class Character:
 
     def mesh(self, resolution: int) -> Mesh:
         """The surface in `head_world`, metres, with vertex colours; see `training.volume.mesh_of_field`."""
-        clearing, protocol = self.drawing.clearing, self.drawing.protocol
-        options = {"triplane_crop": clearing.triplane_crop or None, "cull_clouds": clearing.cull_clouds or None}
-        mesh = mesh_of_field(self.engine, self.field, Export.of(options, resolution, protocol))
+        export = self._export(resolution)
+        if export.is_closed and resolution == GRID_RESOLUTION:
+            with memory_explained(_LOWER):
+                mesh = closed_mesh(self.engine, self.field, export, self._grid)
+        else:
+            mesh = mesh_of_field(self.engine, self.field, export)
         return largest_component(mesh) if self.drawing.largest_component else mesh
 
     def textured_glb(self) -> bytes:
@@ -170,6 +205,11 @@ class Character:
         return textured(self.engine, self.field, self.mesh(TEXTURED_RESOLUTION)).glb()
 
     # -- steps --------------------------------------------------------------------------------------------------
+
+    def _export(self, resolution: int) -> Export:
+        clearing, protocol = self.drawing.clearing, self.drawing.protocol
+        options = {"triplane_crop": clearing.triplane_crop or None, "cull_clouds": clearing.cull_clouds or None}
+        return replace(Export.of(options, resolution, protocol), search=self.drawing.search)
 
     @torch.inference_mode()
     def _field_of(self, noise: Noise) -> Field:
@@ -191,7 +231,7 @@ class Character:
         """(1, M, 1) opacity of a mask render, which draws what a whole one would."""
         field = self._field_of_view(draws)
         sampling = self.generator.sampling(self.drawing.protocol.depth_clamp)
-        opacity = self.engine.opacity(field, rays, sampling, self.drawing.clearing, draws)
+        opacity = self.engine.opacity(field, rays, sampling, self._clearing, draws)
         self.generator.pass_over_pictures(draws, 1)
         return opacity
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from _exchange.frames import head_world_from_original_mesh
 from _exchange.mesh import Mesh
 from _exchange.protocol import Protocol
 from torch_utils.determinism import GeneratorDraws
-from training.capped_grid import CroppedLattice, capped_sigma
+from training.capped_grid import CroppedLattice, capped, sigma_of_block
 from training.clearing import EMPTY, limit
 from training.engine.interface import Engine, Field
 from training.engine.plain import PlainEngine
@@ -52,6 +52,7 @@ from training.parts import GeneratorParts
 from training.request import read_request
 from training.surface import IndexedSurface, marching_cubes, positions_of_indices
 
+Search = Literal["everywhere", "near"]
 MAX_BATCH = 1 << 20
 """Points handed to an engine at once; results do not depend on it."""
 _LOWER = "the resolution or max_batch"
@@ -80,6 +81,7 @@ class Export:
     triplane_crop: float | None = None
     cull_clouds: float | None = None
     max_batch: int = MAX_BATCH
+    search: Search = "everywhere"
 
     def __post_init__(self) -> None:
         check_resolution(self.resolution)
@@ -95,6 +97,20 @@ class Export:
         """The export of the inputs of `TriPlaneGenerator.f`; their ``binarize_clouds`` plays no part."""
         crop, cull = inputs.get("triplane_crop"), inputs.get("cull_clouds")
         return cls(resolution, protocol.lattice, protocol.mesh_cull, crop, cull, max_batch)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the surface is that of a solid which ends at the crop and at the faces of the box."""
+        return self.lattice == "true" and self.mesh_cull == "density_half"
+
+    @property
+    def near(self) -> float | None:
+        """The level near which a closed surface is looked for; None: everywhere."""
+        return surface_level(self.cull_clouds) if self.search == "near" else None
+
+    def block(self, field: Field) -> CroppedLattice:
+        """The lattice points that the crop leaves."""
+        return CroppedLattice.of(self.resolution, field.box_warp, self.triplane_crop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,8 +244,8 @@ def mesh_of_field(engine: Engine, field: Field, export: Export) -> Mesh:
     """
     _check_single(field)
     with memory_explained(_LOWER):
-        if export.lattice == "true" and export.mesh_cull == "density_half":
-            return _closed_mesh(engine, field, export)
+        if export.is_closed:
+            return closed_mesh(engine, field, export, sigma_of_block(engine, field, export.block(field), export.near))
         volume = volume_of_field(engine, field, export)
         if export.mesh_cull == "double_activation":
             surface = marching_cubes(volume.densities, LEVEL)
@@ -242,6 +258,16 @@ def mesh_of_field(engine: Engine, field: Field, export: Export) -> Mesh:
         else:
             rgb = features_at(engine, field, verts, max_batch=export.max_batch)
         return Mesh(verts, surface.faces, color_bytes(rgb))
+
+
+def closed_mesh(engine: Engine, field: Field, export: Export, sigma: NDArray[np.float32]) -> Mesh:
+    """`mesh_of_field` of a closed surface, from the `sigma_of_block` of `export.block(field)`."""
+    level, block = surface_level(export.cull_clouds), export.block(field)
+    surface = marching_cubes(capped(sigma, block, level), level)
+    verts = block.positions(surface.indices)
+    colors = color_bytes(features_at(engine, field, verts, max_batch=export.max_batch))
+    # Marching cubes list faces as for an x-reversed volume.
+    return Mesh(verts, np.ascontiguousarray(surface.faces[:, ::-1]), colors)
 
 
 def surface_level(cull_clouds: float | None = None) -> float:
@@ -304,16 +330,6 @@ def _sigma(engine: Engine, field: Field, points: Tensor) -> NDArray[np.float32]:
     with torch.no_grad():
         sigma = engine.sigma(field, points[None])[0, :, 0]
     return finite_sigma(sigma.cpu().numpy())
-
-
-def _closed_mesh(engine: Engine, field: Field, export: Export) -> Mesh:
-    level = surface_level(export.cull_clouds)
-    block = CroppedLattice.of(export.resolution, field.box_warp, export.triplane_crop)
-    surface = marching_cubes(capped_sigma(engine, field, block, level, export.max_batch), level)
-    verts = block.positions(surface.indices)
-    colors = color_bytes(features_at(engine, field, verts, max_batch=export.max_batch))
-    # Marching cubes list faces as for an x-reversed volume.
-    return Mesh(verts, np.ascontiguousarray(surface.faces[:, ::-1]), colors)
 
 
 def _rgb_of_truncated(engine: Engine, field: Field, export: Export, surface: IndexedSurface) -> NDArray[np.float32]:

@@ -89,6 +89,10 @@ def test_a_file_that_is_not_there_and_an_unknown_option_are_refused(files: Path)
         method(files, name="nowhere")
     with pytest.raises(InputError, match="engine out of plain, fast, found 'warp'"):
         method(files, engine="warp")
+    with pytest.raises(InputError, match="surface search out of everywhere, near, found 'there'"):
+        method(files, surface_search="there")
+    with pytest.raises(InputError, match="protocol corrected for the surface search near"):
+        method(files, PAPER, surface_search="near")
     with pytest.raises(InputError, match="found the option 'colour'"):
         method(files, colour="red")
 

@@ -34,6 +34,7 @@ class CpuEngine(Engine):
     """
 
     name = "cpu"
+    passes_over_empty = True
 
     def prepared(self, field: Field) -> Field:
         """See `Engine.prepared`."""

@@ -134,6 +134,8 @@ class Engine(ABC):
     """One way to evaluate fields. Engines agree to rounding; none keeps anything between calls."""
 
     name: str
+    passes_over_empty: bool = False
+    """Whether `Clearing.occupancy` saves this engine work."""
 
     def prepared(self, field: Field) -> Field:
         """The same field, with what this engine would otherwise lay out anew in every call; worth it for several."""
