@@ -98,7 +98,8 @@ class Case:
         """The recorded random numbers, or the seeded stream where a kind of them was not recorded."""
         settings = self.generator.rendering_kwargs
         fresh = settings.get("superresolution_noise_mode") == "random"
-        unrecorded = fresh and not any("superresolution." in key for key in self.arrays)
+        recorded = [key for key in self.arrays if key.startswith("rng/")]
+        unrecorded = not recorded or (fresh and not any("superresolution." in key for key in recorded))
         if not unrecorded and not settings.get("density_noise"):
             return self.recorded()
         if self.settings.get("manual_seed_before_f") is None:

@@ -186,7 +186,8 @@ def test_superresolution(path: Path) -> None:
         plain = module(rgb, features, ws, noise)
     fast = prepare_superresolution(module, ws).image(rgb, features, noise)
     pasted = case.config["f_inputs"].get("paste_params") is not None
-    normalized = case.config["f_inputs"].get("normalize_images", case.config["f_args"].get("normalize_images", False))
+    arguments = {**case.config.get("f_args", {}), **case.config["f_inputs"]}
+    normalized = arguments.get("normalize_images", False)
     compared = 0
     for stride in (1, 2, 4):
         key = f"out/image{'_prepaste' if pasted else ''}{'' if stride == 1 else f'_stride{stride}'}"

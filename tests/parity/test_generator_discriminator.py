@@ -25,7 +25,7 @@ def built(entries: str, names: Mapping[str, object]) -> torch.Tensor:
 
 
 def image_pair(recipe: str, stored: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    from_condition = "in/image_ortho_front" in recipe
+    from_condition = "image_ortho_front" in recipe or "condition image" in recipe
     key = "in/image_ortho_front_u8" if from_condition else "out/image"
     if key not in stored or "out/image_raw" not in stored:
         pytest.skip(f"no array {key} or out/image_raw to build the batch of")
@@ -36,7 +36,7 @@ def image_pair(recipe: str, stored: Mapping[str, np.ndarray]) -> dict[str, torch
         "hflip": lambda x: x.flip(3),
         "vflip": lambda x: x.flip(2),
     }
-    first, second = re.findall(r"\[[^\]]*\]", recipe)
+    first, second = (entries for entries in re.findall(r"\[[^\]]*\]", recipe) if re.search("[IR]", entries))
     return {"image": built(first, names), "image_raw": built(second, names)}
 
 

@@ -104,7 +104,7 @@ def layer_result(case: dict[str, Any], given: dict[str, torch.Tensor]) -> torch.
     if kind == "normalize_2nd_moment":
         return normalize_2nd_moment(x)
     if kind == "minibatch_std":
-        return minibatch_std(x, case["group_size"], case["num_channels"])
+        return minibatch_std(x, case["group_size"], case.get("num_channels", 1))
     if kind == "antialiased_resize":
         return bilinear_antialiased(x, case["size"])
     weight = given["weight"]
@@ -137,23 +137,23 @@ def test_superresolution(recorded: tuple[Path, dict]) -> None:
     if case.get("noise_mode") == "random":
         pytest.skip(f"{path.name} case {case['case']}: random noise was not recorded")
     x, ws = given["x"], given["ws"]
-    module = SuperresolutionHybrid8XDC(
-        x.shape[1],
-        512,
-        sr_num_fp16_res=case["sr_num_fp16_res"],
-        sr_antialias=case["sr_antialias"],
-        channels_hidden=case["channels_hidden"],
-        w_dim=ws.shape[2],
-        fused_modconv_default="inference_only",
-    ).eval()
     if "weights_of" in case:
         with np.load(path.parents[1] / f"{case['weights_of']}.weights.npz") as stored:
             start = "G/superresolution."
             weights = {k[len(start) :]: torch.from_numpy(stored[k]) for k in stored.files if k.startswith(start)}
     else:
         weights = {key.removeprefix("weights/"): given[key] for key in given if key.startswith("weights/")}
+    module = SuperresolutionHybrid8XDC(
+        x.shape[1],
+        512,
+        sr_num_fp16_res=case.get("sr_num_fp16_res", 0),
+        sr_antialias=case.get("sr_antialias", True),
+        channels_hidden=case.get("channels_hidden", len(weights["block0.conv0.bias"])),
+        w_dim=ws.shape[2],
+        fused_modconv_default="inference_only",
+    ).eval()
     module.load_state_dict(weights)
-    assert x.shape[-1] == case["input_size"]
+    assert x.shape[-1] == case.get("input_size", x.shape[-1])
     with torch.no_grad():
         y = module(x[:, :3], x, ws, Noise(case.get("noise_mode", "none")))
     assert_as_recorded(y[:, :, ::8, 1::8], given["y_stride8"])

@@ -35,6 +35,7 @@ def _grid(field: Field) -> SigmaGrid:
 @pytest.mark.parametrize("path", case_parameters())
 def test_empty_cells_change_no_picture(path: Path) -> None:
     case = load_case(path)
+    case.require_recorded()
     clearing, sampling = case.clearing(), case.sampling()
     opacity = clearing.binarize_clouds or clearing.cull_clouds
     if not 0 < opacity < 1 or sampling.density_noise:
