@@ -7,7 +7,6 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from _exchange.mesh import Mesh
 from _exchange.pictures import read_picture, unit_from_bytes
 from _exchange.progress import progress
 from _exchange.run_record import this_machine
+from _exchange.stage_clock import Stage, StageClock, median_stages
 from _measure.item_scores import ItemScores
 from _measure.metrics.psnr import psnr
 from _measure.metrics.ssim import ssim
@@ -28,18 +28,8 @@ from _measure.sampling import sample_generator, sample_surface
 from _measure.surface_distance import distance_to_surface, distance_to_surface_plain
 from _measure.true_surface import compared_true_surface, cut_to_region
 
-Result = TypeVar("Result")
 _PLAIN_POINTS = 50
 """Points that the plain distance is timed on; its cost grows in proportion."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Median cost of one stage over the characters, seconds per character."""
-
-    name: str
-    cpu_seconds: float
-    wall_seconds: float
 
 
 @dataclass(frozen=True)
@@ -47,7 +37,8 @@ class BenchReport:
     """What was measured.
 
     Attributes:
-        stages: in the order in which a character passes them; ``whole item`` is `score_item` from end to end.
+        stages: medians over the characters, in the order in which one passes them; ``whole item`` is `score_item` from
+            end to end.
         characters: how many were measured.
         plain_distance_ratio: CPU time of the plain point-to-surface distance over that of the fast one.
         peak_memory_mb: of this process, mebibytes.
@@ -77,25 +68,6 @@ class _Subject:
         return score_item(self.item, self.truth, self.predictions, self.settings, self.networks)
 
 
-class _Clock:
-    """CPU and wall seconds by stage, one entry per character."""
-
-    def __init__(self) -> None:
-        self.spent: dict[str, list[tuple[float, float]]] = {}
-
-    def time(self, name: str, step: Callable[[], Result]) -> Result:
-        wall, cpu = time.perf_counter(), time.process_time()
-        result = step()
-        self.spent.setdefault(name, []).append((time.process_time() - cpu, time.perf_counter() - wall))
-        return result
-
-    def stages(self) -> tuple[Stage, ...]:
-        return tuple(
-            Stage(name, statistics.median(cpu for cpu, _ in spent), statistics.median(wall for _, wall in spent))
-            for name, spent in self.spent.items()
-        )
-
-
 def bench_measure(
     items: Sequence[ItemId],
     truth_of: Callable[[ItemId], TruthFiles],
@@ -111,19 +83,21 @@ def bench_measure(
     except MissingComponent as error:
         lpips = f"not run: {error}"
     subjects = [_Subject(item, truth_of(item), predictions, settings, networks) for item in items]
-    clock, ratios = _Clock(), []
+    clocks, ratios = [], []
     with single_threaded():
         for subject in subjects[:1]:
             subject.score()  # the first call of every library pays for loading it
         with progress("bench measure", len(subjects)) as shown:
             for subject in subjects:
+                clock = StageClock()
                 _time_pictures(clock, subject)
                 ratios.append(_time_surfaces(clock, subject))
                 clock.time("whole item", subject.score)
+                clocks.append(clock)
                 shown.advance(str(subject.item))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     ratio = statistics.median(ratios) if ratios else 0.0
-    return BenchReport(clock.stages(), len(subjects), ratio, peak, lpips, this_machine("cpu"))
+    return BenchReport(median_stages(clocks), len(subjects), ratio, peak, lpips, this_machine("cpu"))
 
 
 def bench_text(report: BenchReport) -> str:
@@ -140,7 +114,7 @@ def bench_text(report: BenchReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _time_pictures(clock: _Clock, subject: _Subject) -> None:
+def _time_pictures(clock: StageClock, subject: _Subject) -> None:
     truth, settings = subject.truth, subject.settings
 
     def read() -> list[tuple[NDArray[np.float32], ...]]:
@@ -162,7 +136,7 @@ def _time_pictures(clock: _Clock, subject: _Subject) -> None:
         clock.time(name, lambda: [lpips_score(a, b, settings.protocol, network) for a, b in pairs])
 
 
-def _time_surfaces(clock: _Clock, subject: _Subject) -> float:
+def _time_surfaces(clock: StageClock, subject: _Subject) -> float:
     """Times the stages and returns the plain twin's cost over the fast one's."""
     truth, settings = subject.truth, subject.settings
 

@@ -6,10 +6,9 @@ The mix is that of the performance page: 60 `rgb60`, 10 `xyza60`, 5 `ortho` and 
 from __future__ import annotations
 
 import resource
-import statistics
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from _exchange.camera import Camera
@@ -19,6 +18,7 @@ from _exchange.pictures import png_bytes
 from _exchange.progress import progress
 from _exchange.protocol import Way
 from _exchange.run_record import this_machine
+from _exchange.stage_clock import StageClock, median_stages
 from _render.choose import renderer
 from _render.kinds import KINDS, finished, views_of_kind
 from _render.rasterise_plain import draw_plain
@@ -61,21 +61,6 @@ class RenderBench:
         return sum(self.cpu_seconds.values())
 
 
-class _Clock:
-    """Adds up CPU and wall seconds per stage."""
-
-    def __init__(self) -> None:
-        self.cpu = dict.fromkeys(STAGES, 0.0)
-        self.wall = dict.fromkeys(STAGES, 0.0)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        cpu, wall = time.process_time(), time.perf_counter()
-        yield
-        self.cpu[name] += time.process_time() - cpu
-        self.wall[name] += time.perf_counter() - wall
-
-
 def bench_render(
     back_end: Renderer,
     head_mesh: HeadMesh,
@@ -86,7 +71,7 @@ def bench_render(
     """Draw, finish and encode the mix `repeats` times, after one picture of each kind that is not counted."""
     warm = back_end.load(head_mesh, shading)
     for kind in mix:
-        _picture(warm, kind, _FRONT, _Clock())
+        _picture(warm, kind, _FRONT, StageClock())
     clocks = []
     with progress(f"bench {back_end.name}", repeats) as shown:
         for _ in range(repeats):
@@ -98,8 +83,8 @@ def bench_render(
         shading=shading,
         triangles=head_mesh.triangle_count,
         pictures=sum(mix.values()),
-        cpu_seconds={stage: statistics.median(clock.cpu[stage] for clock in clocks) for stage in STAGES},
-        wall_seconds={stage: statistics.median(clock.wall[stage] for clock in clocks) for stage in STAGES},
+        cpu_seconds={stage.name: stage.cpu_seconds for stage in median_stages(clocks)},
+        wall_seconds={stage.name: stage.wall_seconds for stage in median_stages(clocks)},
     )
 
 
@@ -179,8 +164,8 @@ def _first_triangles(head_mesh: HeadMesh, count: int) -> HeadMesh:
     return replace(head_mesh, parts=tuple(parts))
 
 
-def _one_run(back_end: Renderer, head_mesh: HeadMesh, shading: Way, mix: Mapping[str, int]) -> _Clock:
-    clock = _Clock()
+def _one_run(back_end: Renderer, head_mesh: HeadMesh, shading: Way, mix: Mapping[str, int]) -> StageClock:
+    clock = StageClock()
     with clock.stage("load"):
         scene = back_end.load(head_mesh, shading)
         scene.prepare()
@@ -196,7 +181,7 @@ def _jobs(mix: Mapping[str, int]) -> Iterator[tuple[str, Camera]]:
             yield kind, cameras[index * len(cameras) // count]
 
 
-def _picture(scene: Scene, kind: str, camera: Camera, clock: _Clock) -> None:
+def _picture(scene: Scene, kind: str, camera: Camera, clock: StageClock) -> None:
     entry = KINDS[kind]
     with clock.stage("draw"):
         drawing = scene.draw(camera, entry.what, entry.draw_size)

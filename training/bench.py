@@ -10,10 +10,7 @@ Source: spec/generator.md §7, §8, §10.2.
 from __future__ import annotations
 
 import resource
-import statistics
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,6 +22,7 @@ from _exchange.items import RENDERED_CAMERAS
 from _exchange.progress import progress
 from _exchange.protocol import CORRECTED, PAPER, Protocol
 from _exchange.run_record import this_machine
+from _exchange.stage_clock import Stage, StageClock, median_stages
 from torch_utils.determinism import Draws, GeneratorDraws, single_threaded
 from torch_utils.ops.resize import bilinear
 from training.character import LATENT_SEED, Character, Drawing, View
@@ -64,15 +62,6 @@ class Model:
     init_kwargs: Mapping[str, Any] = field(default_factory=published)
     render_size: int = RENDER_SIZE
     resolution: int = 256
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Cost of one stage, median over the repeats: seconds of CPU time over all threads, and of the clock."""
-
-    name: str
-    cpu_seconds: float
-    wall_seconds: float
 
 
 @dataclass(frozen=True)
@@ -133,33 +122,10 @@ class GeneratorBench:
         return self.plain.cpu_seconds / cost.cpu_seconds
 
 
-class _Clock:
-    """Adds up CPU and wall seconds by stage; of stages inside one another the outer keeps what the inner leaves."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, tuple[float, float]] = {}
-        self._inner = [(0.0, 0.0)]
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        cpu, wall = time.process_time(), time.perf_counter()
-        self._inner.append((0.0, 0.0))
-        yield
-        whole = time.process_time() - cpu, time.perf_counter() - wall
-        inner = self._inner.pop()
-        own = _sum(whole, (-inner[0], -inner[1]))
-        self.seconds[name] = _sum(self.seconds.get(name, (0.0, 0.0)), own)
-        self._inner[-1] = _sum(self._inner[-1], whole)
-
-
-def _sum(first: tuple[float, float], second: tuple[float, float]) -> tuple[float, float]:
-    return first[0] + second[0], first[1] + second[1]
-
-
 class _TimedEngine(Engine):
     """Another engine, whose marches are stages of their own."""
 
-    def __init__(self, engine: Engine, clock: _Clock) -> None:
+    def __init__(self, engine: Engine, clock: StageClock) -> None:
         self.name, self.passes_over_empty = engine.name, engine.passes_over_empty
         self._engine, self._clock = engine, clock
 
@@ -212,15 +178,15 @@ def bench_generator(model: Model, repeats: int = 3, chunks: int = 2, views: int 
     cond, costs, made = _conditions(generator), [], {}
     rescale_density(generator, cond)
     with single_threaded(), progress("bench generator", 2 * repeats + 2) as shown:
-        _fast_character(generator, cond, CORRECTED, model.resolution, _Clock())
+        _fast_character(generator, cond, CORRECTED, model.resolution, StageClock())
         shown.advance("warm")
         for protocol in (CORRECTED, PAPER):
-            clocks = [_Clock() for _ in range(repeats)]
+            clocks = [StageClock() for _ in range(repeats)]
             for clock in clocks:
                 made[protocol.name] = _fast_character(generator, cond, protocol, model.resolution, clock)
                 shown.advance(protocol.name)
             costs.append(_cost(f"fast {protocol.name}", clocks))
-        clock = _Clock()
+        clock = StageClock()
         plain_view = _plain_character(generator, cond, model.resolution, clock, chunks=chunks, views=views)
         shown.advance("plain")
     all_chunks = -(-(model.resolution**3) // CHUNK)
@@ -286,7 +252,7 @@ class _Made:
 
 
 def _fast_character(
-    generator: TriPlaneGenerator, cond: Mapping[str, Tensor], protocol: Protocol, resolution: int, clock: _Clock
+    generator: TriPlaneGenerator, cond: Mapping[str, Tensor], protocol: Protocol, resolution: int, clock: StageClock
 ) -> _Made:
     engine = _TimedEngine(engine_named("fast"), clock)
     cameras = [standard_camera(name) for name in RENDERED_CAMERAS]
@@ -304,7 +270,13 @@ def _fast_character(
 
 
 def _plain_character(
-    generator: TriPlaneGenerator, cond: Mapping[str, Tensor], resolution: int, clock: _Clock, *, chunks: int, views: int
+    generator: TriPlaneGenerator,
+    cond: Mapping[str, Tensor],
+    resolution: int,
+    clock: StageClock,
+    *,
+    chunks: int,
+    views: int,
 ) -> Tensor:
     """Time a part of the published procedure; returns the first picture before pasting, (3, n, n)."""
     inputs = {"cond": cond, "seeds": [LATENT_SEED], **EVALUATION_CLEARING, "paste_params": dict(EVALUATION_PASTE)}
@@ -334,11 +306,10 @@ def _conditions(generator: TriPlaneGenerator) -> dict[str, Tensor]:
     return cond
 
 
-def _cost(name: str, clocks: list[_Clock], factors: Mapping[str, float] | None = None) -> CharacterCost:
+def _cost(name: str, clocks: list[StageClock], factors: Mapping[str, float] | None = None) -> CharacterCost:
     """Medians over the clocks, multiplied where a part stands for the whole."""
     stages = []
-    for stage in clocks[0].seconds:
-        cpu, wall = (statistics.median(clock.seconds[stage][kind] for clock in clocks) for kind in range(2))
-        factor = (factors or {}).get(stage, 1.0)
-        stages.append(Stage(stage, factor * cpu, factor * wall))
+    for stage in median_stages(clocks):
+        factor = (factors or {}).get(stage.name, 1.0)
+        stages.append(Stage(stage.name, factor * stage.cpu_seconds, factor * stage.wall_seconds))
     return CharacterCost(name, tuple(stages), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
