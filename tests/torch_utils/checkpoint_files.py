@@ -35,6 +35,10 @@ class Call:
     def __init__(self, function: Named | Callable, *arguments: Any) -> None:
         self.function, self.arguments = function, arguments
 
+    def __repr__(self) -> str:
+        """The same in every process, since test names are made of it."""
+        return "call"
+
 
 class New:
     """A new object of a class with a state, as opcodes NEWOBJ and BUILD."""
