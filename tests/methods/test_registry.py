@@ -73,7 +73,7 @@ def test_an_installed_distribution_offers_its_method_by_entry_point(tmp_path, mo
 
 def test_an_unknown_name_lists_installed_methods_too(tmp_path, monkeypatch):
     install_quick_method(tmp_path, monkeypatch)
-    with pytest.raises(InputError, match="mean_head, quick"):
+    with pytest.raises(InputError, match="mean_head, panic3d, quick"):
         registry.find("nerf")
 
 
