@@ -2,8 +2,8 @@
 
 Unless they are named, files are looked for below `WEIGHTS` under the names that they were published with, in any
 folder, either as published or converted to safetensors (spec/generator.md §9, spec/linefill.md §7, spec/features.md).
-A checkpoint written by us says with `NOTE` what must stand beside its results, and with `TRAINED_WITHOUT` which parts
-it never saw.
+A checkpoint written by us says with `training.loading.NOTE` what must stand beside its results, and with
+`TRAINED_WITHOUT` which parts it never saw.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch_utils.checkpoint import Checkpoint, read_checkpoint
 from training.configurations import EVALUATION_DEPTHS
 from training.linefill_networks import LineFiller
 from training.linefill_weights import linefill_from_checkpoint
-from training.loading import generator_from
+from training.loading import NOTE, TRAINED_WITHOUT, generator_from
 from training.tagger import Tagger, tagger_from_checkpoints
 from training.triplane import TriPlaneGenerator
 
@@ -37,8 +37,6 @@ PUBLISHED_NAMES: Mapping[str, str] = {
 _SUFFIXES = (".safetensors", ".pkl", ".ckpt")
 NONE = "none"
 """Value of the option `line_filler` that leaves the lines of drawings."""
-NOTE, TRAINED_WITHOUT = "note", "trained_without"
-"""Attributes of a checkpoint: a sentence, and a list of options out of `PUBLISHED_NAMES`."""
 _IN_WORDS = {
     "checkpoint": "a checkpoint of the generator",
     "line_filler": "the line filler",

@@ -10,21 +10,25 @@ from tyro.conf import Positional
 from _exchange.command import Outcome, Verb, main
 from _exchange.errors import InputError
 
+RANDOM = Path("random")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Convert(Verb):
     """Write one module of a checkpoint, with its configuration, as safetensors; nothing in the file is executed.
 
+    The source `random` stands for a small generator of seeded random weights, to try things with.
     Read are the published snapshot (.pkl), Lightning and other PyTorch files (.ckpt, .pt, .pth), pickles of
     scikit-learn's PCA, and safetensors.
 
     Examples:
         python3 -m _scripts.convert network-snapshot.pkl panic3d.safetensors
         python3 -m _scripts.convert network-snapshot.pkl discriminator.safetensors --module D
+        python3 -m _scripts.convert random random.safetensors
     """
 
     source: Positional[Path]
-    """The checkpoint."""
+    """The checkpoint, or random."""
     target: Positional[Path]
     """The .safetensors file to write."""
     module: str | None = None
@@ -37,7 +41,13 @@ def run(options: Convert) -> Outcome:
 
     if options.target.suffix != ".safetensors" or options.target.resolve() == options.source.resolve():
         raise InputError(f"Expected another file, named *.safetensors, to write, found {options.target}.")
-    checkpoint = read_checkpoint(options.source)
+    if options.source == RANDOM:
+        from training.configurations import small
+        from training.random_model import random_checkpoint
+
+        checkpoint = random_checkpoint(small(), render_size=48)
+    else:
+        checkpoint = read_checkpoint(options.source)
     name = options.module or checkpoint.main.name
     write_safetensors(checkpoint, name, options.target)
     text = f"{summary_text(checkpoint)}\n\n{name} is in {options.target}"

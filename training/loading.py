@@ -17,6 +17,10 @@ from training.request import render_size
 from training.state_dicts import load_checked
 from training.triplane import TriPlaneGenerator
 
+NOTE, TRAINED_WITHOUT = "note", "trained_without"
+"""Attributes of checkpoints that we write: a sentence that must stand beside their results, and a list of the parts
+around the generator (``line_filler``) that the model never saw."""
+
 
 def generator_from(
     init_kwargs: Mapping[str, Any],

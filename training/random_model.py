@@ -12,13 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torch_utils.checkpoint import Checkpoint
 from training.character import LATENT_SEED
 from training.clearing import limit
 from training.engine.plain import PlainEngine
+from training.loading import NOTE, TRAINED_WITHOUT, checkpoint_of
 from training.request import read_request
 from training.triplane import TriPlaneGenerator
 
-NOTE = "Random weights: pictures and numbers mean nothing."
+SENTENCE = "Random weights: pictures and numbers mean nothing."
 """What must stand beside everything that such a model makes."""
 _NOISE_STRENGTH = 0.05
 _SPREAD_OF_SIGMA = 300.0
@@ -44,6 +46,13 @@ def random_generator(init_kwargs: Mapping[str, Any], seed: int = 0) -> TriPlaneG
                 parameter.copy_(_NOISE_STRENGTH * torch.randn(()))
         rescale_density(generator, empty_conditions(generator))
     return generator
+
+
+def random_checkpoint(init_kwargs: Mapping[str, Any], render_size: int, seed: int = 0) -> Checkpoint:
+    """`random_generator` as a checkpoint that says what it is, and that it knows no line filler."""
+    generator = random_generator(init_kwargs, seed)
+    generator.neural_rendering_resolution = render_size
+    return checkpoint_of(generator, init_kwargs, {NOTE: SENTENCE, TRAINED_WITHOUT: ["line_filler"]})
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from torch_utils.checkpoint import write_safetensors
 from training.configurations import small
 from training.linefill_networks import LineFiller
 from training.loading import checkpoint_of
-from training.random_model import NOTE, random_generator
+from training.random_model import SENTENCE, random_generator
 
 TINY = {"backbone_resolution": 16, "channel_base": 256, "channel_max": 16, "z_dim": 16, "w_dim": 16}
 
@@ -20,7 +20,7 @@ TINY = {"backbone_resolution": 16, "channel_base": 256, "channel_max": 16, "z_di
 def write_generator(
     path: Path,
     *,
-    note: str = NOTE,
+    note: str = SENTENCE,
     trained_without: tuple[str, ...] = (),
     render_size: int = 12,
     live: Mapping[str, Any] | None = None,

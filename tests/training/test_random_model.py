@@ -12,7 +12,7 @@ from torch_utils.checkpoint import read_checkpoint, write_safetensors
 from training.configurations import published, small
 from training.engine.plain import PlainEngine
 from training.loading import checkpoint_of, generator_from
-from training.random_model import NOTE, empty_conditions, random_generator
+from training.random_model import SENTENCE, empty_conditions, random_checkpoint, random_generator
 from training.request import latents_of_seeds
 
 TINY = {
@@ -72,7 +72,7 @@ def test_a_checkpoint_gives_the_same_generator_again(tmp_path) -> None:
     generator.neural_rendering_resolution = 12
     generator.rendering_kwargs["depth_resolution"] = 7
     kept = copy.deepcopy(kwargs)
-    write_safetensors(checkpoint_of(generator, kwargs, {"note": NOTE}), "G_ema", tmp_path / "g.safetensors")
+    write_safetensors(checkpoint_of(generator, kwargs, {"note": SENTENCE}), "G_ema", tmp_path / "g.safetensors")
     assert kwargs == kept
     checkpoint = read_checkpoint(tmp_path / "g.safetensors")
     weights = checkpoint.generator
@@ -82,8 +82,16 @@ def test_a_checkpoint_gives_the_same_generator_again(tmp_path) -> None:
         rendering_kwargs=weights.rendering_kwargs,
         neural_rendering_resolution=weights.neural_rendering_resolution,
     )
-    assert checkpoint.main.attributes["note"] == NOTE
+    assert checkpoint.main.attributes["note"] == SENTENCE
     assert again.rendering_kwargs["depth_resolution"] == 7
     assert again.neural_rendering_resolution == 12
     assert list(again.state_dict()) == list(generator.state_dict())
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in generator.state_dict().items())
+
+
+def test_a_checkpoint_says_what_it_is_and_what_it_never_saw(tmp_path) -> None:
+    write_safetensors(random_checkpoint(small(**TINY), render_size=9), "G_ema", tmp_path / "r.safetensors")
+    checkpoint = read_checkpoint(tmp_path / "r.safetensors")
+    assert checkpoint.main.attributes["note"] == "Random weights: pictures and numbers mean nothing."
+    assert checkpoint.main.attributes["trained_without"] == ["line_filler"]
+    assert checkpoint.generator.neural_rendering_resolution == 9
