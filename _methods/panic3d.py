@@ -23,7 +23,8 @@ from _exchange.items import RENDERED_CAMERAS, MethodInput
 from _exchange.mesh import Mesh
 from _exchange.pictures import bytes_from_unit, composite_on_white, cut_out, unit_from_bytes
 from _methods.interface import Method, MethodSettings, Reconstruction, Rendering
-from _methods.panic3d_parts import PUBLISHED_NAMES, errors_naming, read_parts
+from _methods.panic3d_files import PUBLISHED_NAMES
+from _methods.panic3d_parts import errors_naming, read_parts
 from torch_utils.determinism import single_threaded
 from torch_utils.device import device_named, exact_float32, repeatable_cuda
 from torch_utils.ops.resize import bilinear
@@ -44,7 +45,7 @@ _MET = 0.5
 class Panic3d(Method):
     """The published system, with its own weights or others of the same family.
 
-    Options: the files of `panic3d_parts`; ``engine``, ``fast`` or ``plain``; ``surface_search``, see
+    Options: the files of `panic3d_files`; ``engine``, ``fast`` or ``plain``; ``surface_search``, see
     `training.volume.Export`; ``largest_component``, whether meshes are reduced to their largest piece.
     """
 

@@ -13,6 +13,7 @@ from _exchange.run_folder import RUNS
 from _exchange.workers import available_cores
 from _methods.generate import GenerateOptions, GenerateSummary, OtherRun, Shard, generate
 from _methods.interface import MethodSettings
+from _methods.panic3d_files import published_weights_are_here
 
 BASELINE, PUBLISHED_METHOD = "inflate", "panic3d"
 PUBLISHED_SENTENCE = f"This takes AnimeRecon and the published weights. Method: {PUBLISHED_METHOD}."
@@ -131,11 +132,9 @@ def choose(config: GenerateConfig) -> Choice:
     """The dataset and the method: those asked for, or what is here. Raises as `open_dataset` does."""
     if config.data is not None:
         return Choice(open_dataset(config.data), config.data.resolve().name, config.method or BASELINE, "")
-    if config.method in ("", PUBLISHED_METHOD) and not config.checkpoint and animerecon_is_here():
-        from _methods.panic3d_parts import published_weights_are_here
-
-        if published_weights_are_here():
-            return Choice(animerecon(), "animerecon", PUBLISHED_METHOD, PUBLISHED_SENTENCE)
+    wants_published = config.method in ("", PUBLISHED_METHOD) and not config.checkpoint
+    if wants_published and animerecon_is_here() and published_weights_are_here():
+        return Choice(animerecon(), "animerecon", PUBLISHED_METHOD, PUBLISHED_SENTENCE)
     method = config.method or BASELINE
     return Choice(current_sample(), "sample", method, f"{SAMPLE_SENTENCE} Method: {method}.")
 

@@ -9,6 +9,7 @@ from _databacks.findings import data_findings
 from _exchange.command import Outcome, Verb, main
 from _exchange.findings import findings_text, machine_findings
 from _measure.findings import network_findings
+from _methods.findings import weight_findings
 from _render.findings import drawing_findings
 
 
@@ -22,7 +23,8 @@ class Doctor(Verb):
 
 def run(options: Doctor) -> Outcome:
     """Gather the findings of every room."""
-    findings = [*machine_findings(), *drawing_findings(), *network_findings(), *data_findings(options.data)]
+    of_files = [*network_findings(), *weight_findings(), *data_findings(options.data)]
+    findings = [*machine_findings(), *drawing_findings(), *of_files]
     lacks = any(finding.needed and not finding.present for finding in findings)
     data = {"findings": [asdict(finding) for finding in findings]}
     return Outcome(findings_text(findings), data, exit_code=3 if lacks else 0)

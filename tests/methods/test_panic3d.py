@@ -20,7 +20,7 @@ from _exchange.items import ItemId
 from _exchange.pictures import composite_on_white, read_picture
 from _exchange.protocol import CORRECTED, PAPER, Protocol
 from _exchange.run_record import RunRecord
-from _methods import panic3d_parts, registry
+from _methods import panic3d_files, registry
 from _methods.generate import GenerateOptions, generate
 from _methods.interface import Method, MethodSettings, Rendering
 from tests.methods.panic3d_files import write_generator, write_line_filler
@@ -99,11 +99,11 @@ def test_a_file_that_is_not_there_and_an_unknown_option_are_refused(files: Path)
 
 @pytest.mark.parametrize("name", ["network-snapshot-000200.pkl", "network-snapshot-000200.safetensors"])
 def test_published_files_are_found_below_their_folder(files: Path, name: str) -> None:
-    place = panic3d_parts.WEIGHTS / "_train" / "runs" / name
+    place = panic3d_files.WEIGHTS / "_train" / "runs" / name
     place.parent.mkdir(parents=True)
     place.write_bytes((files / "alone.safetensors").read_bytes())
-    assert panic3d_parts.find_file("checkpoint", "") == place
-    assert panic3d_parts.find_file("checkpoint", str(files / "alone.safetensors")) == files / "alone.safetensors"
+    assert panic3d_files.find_file("checkpoint", "") == place
+    assert panic3d_files.find_file("checkpoint", str(files / "alone.safetensors")) == files / "alone.safetensors"
 
 
 def test_every_file_that_decides_results_has_a_digest_and_the_note_is_the_checkpoint_s(files: Path) -> None:

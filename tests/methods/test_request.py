@@ -8,7 +8,7 @@ import pytest
 
 from _exchange.errors import InputError
 from _exchange.run_record import RunRecord
-from _methods import panic3d_parts, request
+from _methods import panic3d_files, request
 from _methods.generate import OtherRun
 from _methods.request import GenerateConfig, choose, generate_as_asked
 from tests.methods.tiny_dataset import TinyDataset
@@ -68,7 +68,7 @@ def test_resume_and_overwrite_contradict_each_other() -> None:
 def put_published_weights(desk: Path) -> None:
     folder = desk / "_data" / "weights" / "panic3d" / "unpacked"
     folder.mkdir(parents=True)
-    for name in panic3d_parts.PUBLISHED_NAMES.values():
+    for name in panic3d_files.PUBLISHED_NAMES.values():
         (folder / f"{name}.pkl").touch()
 
 
