@@ -17,8 +17,10 @@ from torch import Tensor
 from _exchange.camera import Camera
 from _exchange.errors import InputError
 from torch_utils.determinism import Draws, GeneratorDraws
+from training.engine.interface import Rays
 from training.layers import Noise
 from training.parts import GeneratorParts
+from training.ray_draws import draw_rays
 
 RENDERS_OF_A_PASTED_VIEW = 2
 """The picture itself, and what hides its surface from the front camera."""
@@ -77,13 +79,6 @@ def pass_over_render(generator: GeneratorParts, draws: Draws) -> None:
     noise = Noise("random", draws, "backbone.synthesis.")
     for _, block in generator.backbone.synthesis.blocks():
         block.noises(noise.below(f"b{block.resolution}"), 1)
-    rays, coarse = expected.render_size**2, sampling.depth_resolution
-    fine = sampling.depth_resolution_importance
-    draws.uniform("stratified_jitter", (1, rays, coarse, 1), expected.device)
-    if sampling.density_noise:
-        draws.normal("density_noise_coarse", (1, rays * coarse, 1), expected.device)
-    if fine:
-        draws.uniform("importance_u", (rays, fine), expected.device)
-        if sampling.density_noise:
-            draws.normal("density_noise_fine", (1, rays * fine, 1), expected.device)
+    somewhere = torch.ones(1, expected.render_size**2, 3, device=expected.device)
+    draw_rays(Rays(somewhere, somewhere), sampling, expected.box_warp, draws)
     generator.pass_over_pictures(draws, 1)

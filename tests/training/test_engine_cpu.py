@@ -191,7 +191,10 @@ def test_rays_do_not_depend_on_their_company(part: Callable[[Tensor], Tensor]) -
 
 PROGRAM = """
 import hashlib
-from tests.training.test_engine_cpu import *
+import torch
+from tests.training.random_fields import pinhole_rays, random_field
+from tests.training.test_engine_cpu import EVALUATION, FAST, SAMPLING
+from torch_utils.determinism import GeneratorDraws
 field = random_field()
 seen = FAST.render(field, pinhole_rays(12, 30.0), SAMPLING, EVALUATION, GeneratorDraws.seeded(0))
 grid = FAST.sigma_on_grid(field, *[torch.linspace(-0.35, 0.35, 12)] * 3)

@@ -11,23 +11,12 @@ import torch
 from _exchange.errors import InputError
 from tests.parity.fixtures import ROOT
 from tests.training.small_generator import init_kwargs, inputs, rendering_kwargs, small_generator
+from training.configurations import published
 from training.labels import FFHQ_DISTANCE, FFHQ_FOCAL, conditioning_label
 from training.loading import generator_from
 from training.triplane import TriPlaneGenerator
 
 LISTING = ROOT.parent / "spec" / "generator_state_dict.tsv"
-PUBLISHED = {
-    "z_dim": 512,
-    "c_dim": 25,
-    "w_dim": 512,
-    "img_resolution": 512,
-    "img_channels": 3,
-    "cond_mode": "ortho_front.cond_img_norm_4.concatfront.crossavg_4.reschonk_add_512.inj_6b_4",
-    "backbone_resolution": 256,
-    "triplane_width": 16,
-    "sr_channels_hidden": 16,
-    "mapping_kwargs": {"num_layers": 2},
-}
 
 
 def _listed(path: Path) -> list[tuple[str, str, str]]:
@@ -38,7 +27,7 @@ def _listed(path: Path) -> list[tuple[str, str, str]]:
 
 @pytest.mark.skipif(not LISTING.is_file(), reason="the listing of the published state dict is absent")
 def test_the_published_model_has_exactly_the_listed_tensors() -> None:
-    generator = TriPlaneGenerator(**PUBLISHED, rendering_kwargs=rendering_kwargs())
+    generator = TriPlaneGenerator(**published())
     listed = _listed(LISTING)
     assert list(generator.state_dict()) == [key for key, _, _ in listed]
     parameters = dict(generator.named_parameters())

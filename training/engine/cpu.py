@@ -13,7 +13,6 @@ from torch import Tensor
 from _exchange.errors import InputError
 from torch_utils.determinism import Draws
 from training.clearing import limit
-from training.depths import coarse_depths, draw_jitter, span_of
 from training.engine.checks import check_tensors
 from training.engine.cpu_blocks import sigma_in_blocks, sigma_on_axes
 from training.engine.cpu_grid import Axes
@@ -23,6 +22,7 @@ from training.engine.cpu_rays import Bundle, Rules, Seen, ray_scratch_for, rays_
 from training.engine.interface import Clearing, Composite, Decoded, Engine, Field, Rays, Sampling
 from training.engine.plain import PlainEngine
 from training.march import over_background, turned
+from training.ray_draws import draw_rays
 
 
 class CpuEngine(Engine):
@@ -101,10 +101,9 @@ class CpuEngine(Engine):
         coarse, fine = sampling.depth_resolution, sampling.depth_resolution_importance
         if fine and coarse < 3:
             raise InputError(f"Expected a depth_resolution of at least 3 for fine samples, found {coarse}.")
-        jitter = draw_jitter(rays, sampling, draws)
-        depths = coarse_depths(span_of(rays, sampling, field.box_warp), jitter, sampling.disparity_space_sampling)
-        u = draws.uniform("importance_u", (batch * count, fine)) if fine else torch.empty(batch * count, 0)
-        u, rules, sums = u.view(batch, count, fine), _rules(field, clearing), []
+        drawn = draw_rays(rays, sampling, field.box_warp, draws)
+        depths, u = drawn.depths, torch.empty(batch, count, 0) if drawn.u is None else drawn.u
+        rules, sums = _rules(field, clearing), []
         for index, packed in enumerate(packed_characters(field)):
             parts = (rays.origins[index], rays.directions[index], depths[index, ..., 0], u[index])
             bundle = Bundle(*(part.detach().contiguous().numpy() for part in parts))

@@ -14,7 +14,6 @@ from torch import Tensor
 from _exchange.errors import InputError
 from torch_utils.determinism import Draws
 from torch_utils.device import device_named
-from training.depths import coarse_depths, draw_jitter, span_of
 from training.engine.checks import check_tensors
 from training.engine.cuda_launch import (
     RayBundle,
@@ -30,8 +29,8 @@ from training.engine.cuda_launch import (
 )
 from training.engine.cuda_packed import PackedField, packed_characters
 from training.engine.interface import Clearing, Composite, Decoded, Engine, Field, Rays, Sampling
-from training.engine.plain import density_noise
 from training.march import over_background, turned
+from training.ray_draws import draw_rays
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,24 +111,18 @@ class CudaEngine(Engine):
 
     def _parts(self, field: Field, rays: Rays, sampling: Sampling, clearing: Clearing, draws: Draws) -> Iterator[_Part]:
         """The rays of the first character in parts, then those of the second, and so on."""
-        batch, count = rays.origins.shape[:2]
-        device, fine = rays.origins.device, sampling.depth_resolution_importance
-        span = span_of(rays, sampling, field.box_warp)
-        jitter = draw_jitter(rays, sampling, draws)
-        depths = coarse_depths(span, jitter, sampling.disparity_space_sampling)
-        noise = density_noise("coarse", depths, sampling, draws)
-        u = draws.uniform("importance_u", (batch * count, fine), device).view(batch, count, fine) if fine else None
-        fine_noise = None if u is None else density_noise("fine", u[..., None], sampling, draws)
-        at_once = max(1, self.samples_at_once // (sampling.depth_resolution + fine))
+        drawn, count = draw_rays(rays, sampling, field.box_warp, draws), rays.origins.shape[1]
+        at_once = max(1, self.samples_at_once // (sampling.depth_resolution + sampling.depth_resolution_importance))
         for item, packed in enumerate(packed_characters(field)):
             for start in range(0, count, at_once):
                 here = (item, slice(start, start + at_once))
                 some = RayBundle(rays.origins[here].contiguous(), rays.directions[here].contiguous())
-                samples = sample(packed, some, depths[here][..., 0].contiguous(), clearing, _rows(noise, here))
+                depths = drawn.depths[here][..., 0].contiguous()
+                samples = sample(packed, some, depths, clearing, _rows(drawn.coarse_noise, here))
                 marched = march(samples)
-                if u is not None:
-                    more = fine_depths(samples.depths, marched.weights, u[here].contiguous())
-                    samples = merge(samples, sample(packed, some, more, clearing, _rows(fine_noise, here)))
+                if drawn.u is not None:
+                    more = fine_depths(samples.depths, marched.weights, drawn.u[here].contiguous())
+                    samples = merge(samples, sample(packed, some, more, clearing, _rows(drawn.fine_noise, here)))
                     marched = march(samples)
                 yield _Part(packed, some, samples, marched)
 

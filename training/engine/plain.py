@@ -11,10 +11,11 @@ from torch import Tensor
 from torch_utils.determinism import Draws
 from training.clearing import clear
 from training.decoder import decoder_outputs, squashed
-from training.depths import coarse_depths, draw_jitter, importance_depths, span_of
+from training.depths import importance_depths
 from training.engine.interface import Clearing, Composite, Decoded, Engine, Field, Rays, Sampling
 from training.march import interval_weights, march, over_background, turned
 from training.planes import sample_planes
+from training.ray_draws import draw_rays
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,31 +123,16 @@ class PlainEngine(Engine):
     ) -> Iterator[RaySamples]:
         """The samples to march, some rays after the others."""
         batch, count = rays.origins.shape[:2]
-        device, fine = rays.origins.device, sampling.depth_resolution_importance
-        span = span_of(rays, sampling, field.box_warp)
-        jitter = draw_jitter(rays, sampling, draws)
-        depths = coarse_depths(span, jitter, sampling.disparity_space_sampling)
-        coarse_noise = density_noise("coarse", depths, sampling, draws)
-        u = draws.uniform("importance_u", (batch * count, fine), device).view(batch, count, fine) if fine else None
-        fine_noise = None if u is None else density_noise("fine", u[..., None], sampling, draws)
+        drawn, fine = draw_rays(rays, sampling, field.box_warp, draws), sampling.depth_resolution_importance
         at_once = max(1, self.points_at_once // (batch * max(sampling.depth_resolution, fine)))
         for start in range(0, count, at_once):
             part = slice(start, start + at_once)
             some = Rays(rays.origins[:, part], rays.directions[:, part])
-            noise = None if coarse_noise is None else coarse_noise[:, part]
-            samples = samples_at(field, some, depths[:, part], clearing, noise)
-            if u is not None:
+            noise = None if drawn.coarse_noise is None else drawn.coarse_noise[:, part]
+            samples = samples_at(field, some, drawn.depths[:, part], clearing, noise)
+            if drawn.u is not None:
                 weights = interval_weights(samples.sigma, samples.depths)
-                more = importance_depths(samples.depths, weights, u[:, part])
-                noise = None if fine_noise is None else fine_noise[:, part]
+                more = importance_depths(samples.depths, weights, drawn.u[:, part])
+                noise = None if drawn.fine_noise is None else drawn.fine_noise[:, part]
                 samples = samples.merged_with(samples_at(field, some, more, clearing, noise))
             yield samples
-
-
-def density_noise(name: str, like: Tensor, sampling: Sampling, draws: Draws) -> Tensor | None:
-    """Normal numbers (B, M, n, 1) called ``density_noise_coarse`` or ``_fine``, scaled; None without noise."""
-    if not sampling.density_noise:
-        return None
-    batch, count, samples, _ = like.shape
-    drawn = draws.normal(f"density_noise_{name}", (batch, count * samples, 1), like.device)
-    return drawn.view(batch, count, samples, 1) * sampling.density_noise
