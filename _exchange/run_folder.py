@@ -3,8 +3,11 @@
 runs/<name>/run.json                      resolved configuration, versions, digests
 runs/<name>/journal.jsonl                 one line per finished item
 runs/<name>/items/<franch>/<idx>/         status.json, mesh.glb, renders/, position/, and where there
-                                          are such: mesh_textured.glb, renders_unpasted/
+                                          are such: mesh_textured.glb, renders_unpasted/, prepared_input.png
 runs/<name>/scores.jsonl, table.*         what `measure` writes
+runs/<name>/variants/<variant>/           the same under another protocol or without pasted pixels
+runs/<name>/verify.json                   what `verify` writes
+runs/<name>/seal.json                     SHA-256 of every file that the scores rest on
 runs/<name>/report/index.html             what `report` writes
 """
 
@@ -54,6 +57,11 @@ class ItemFolder:
         """Position map of a camera: RGB = (xyz + 0.35)/0.7 in `head_world`, alpha = accumulated weight."""
         return self.path / "position" / f"{camera}.png"
 
+    @property
+    def prepared_input(self) -> Path:
+        """The portrait as the method took it, such as the line-filled one; RGBA, (512, 512)."""
+        return self.path / "prepared_input.png"
+
     def result_files(self) -> list[Path]:
         """All files that must repeat byte for byte, sorted: everything but the status."""
         skipped = self.status
@@ -90,6 +98,20 @@ class RunFolder:
     def report(self) -> Path:
         """The first page of the report."""
         return self.path / "report" / "index.html"
+
+    @property
+    def verdicts(self) -> Path:
+        """Every row beside its published or stored value."""
+        return self.path / "verify.json"
+
+    @property
+    def seal(self) -> Path:
+        """Digests of every file of the run and of its dataset, written when it was measured."""
+        return self.path / "seal.json"
+
+    def variant(self, name: str) -> RunFolder:
+        """Where scores and tables of the same predictions under other rules lie, e.g. ``paper-unpasted``."""
+        return RunFolder(self.path / "variants" / name)
 
     def table(self, table_format: str) -> Path:
         """The table in one of `TABLE_FORMATS`."""

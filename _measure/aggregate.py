@@ -67,6 +67,7 @@ class Row:
         missing: items of the run without a value.
         not_run: why the metric was not computed at all, with the command that changes it; empty otherwise.
         note: what else a reader must know: the items with infinite or undefined values, the mean beside a last value.
+        low, high: 95 % interval of the value, scaled; NaN where there is none.
     """
 
     plan: RowPlan
@@ -76,6 +77,8 @@ class Row:
     missing: int
     not_run: str = ""
     note: str = ""
+    low: float = math.nan
+    high: float = math.nan
 
 
 def plan_rows(lpips: Metric, f1_aggregate: Aggregate) -> tuple[RowPlan, ...]:
@@ -95,6 +98,11 @@ def plan_rows(lpips: Metric, f1_aggregate: Aggregate) -> tuple[RowPlan, ...]:
     return tuple(rows)
 
 
+def item_values(plan: RowPlan, scores: Sequence[Score], items: Sequence[str]) -> dict[str, float]:
+    """Scaled value of a row by item, in list order; items without one are left out."""
+    return _values(plan, _by_metric_and_item(scores), items)
+
+
 def aggregate(
     plans: Sequence[RowPlan], scores: Sequence[Score], items: Sequence[str], not_run: Mapping[str, str]
 ) -> tuple[Row, ...]:
@@ -106,9 +114,7 @@ def aggregate(
         items: names of all items of the run in list order; the last one with a value is "the last item".
         not_run: by metric id, why it was not computed.
     """
-    by_key: dict[tuple[str, str], dict[str, float]] = {}
-    for score in scores:
-        by_key.setdefault((score.metric, score.item), {})[score.view] = score.value
+    by_key = _by_metric_and_item(scores)
     return tuple(_row(plan, by_key, items, not_run.get(plan.metric.id, "")) for plan in plans)
 
 
@@ -119,16 +125,29 @@ def item_value(value_of_view: Mapping[str, float], views: str) -> float | None:
     return mean([value_of_view[view] for view in wanted]) if complete else None
 
 
-def _row(
-    plan: RowPlan, by_key: Mapping[tuple[str, str], Mapping[str, float]], items: Sequence[str], not_run: str
-) -> Row:
-    if not_run:
-        return Row(plan, math.nan, math.nan, 0, len(items), not_run)
+_ByMetricAndItem = Mapping[tuple[str, str], Mapping[str, float]]
+
+
+def _by_metric_and_item(scores: Sequence[Score]) -> _ByMetricAndItem:
+    by_key: dict[tuple[str, str], dict[str, float]] = {}
+    for score in scores:
+        by_key.setdefault((score.metric, score.item), {})[score.view] = score.value
+    return by_key
+
+
+def _values(plan: RowPlan, by_key: _ByMetricAndItem, items: Sequence[str]) -> dict[str, float]:
     values = {}
     for item in items:
         value = item_value(by_key.get((plan.metric.id, item), {}), plan.views)
         if value is not None:
             values[item] = value * plan.scale
+    return values
+
+
+def _row(plan: RowPlan, by_key: _ByMetricAndItem, items: Sequence[str], not_run: str) -> Row:
+    if not_run:
+        return Row(plan, math.nan, math.nan, 0, len(items), not_run)
+    values = _values(plan, by_key, items)
     missing = len(items) - len(values)
     if not values:
         return Row(plan, math.nan, math.nan, 0, missing)

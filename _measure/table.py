@@ -8,14 +8,14 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from _exchange import atomic
 from _exchange.run_folder import TABLE_FORMATS, RunFolder
 from _measure.aggregate import Row
 from _measure.item_scores import Problem
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _NOT_RUN, _NO_VALUE = "not run", "–"
 _PROBLEMS_PER_ITEM = 3
 
@@ -35,6 +35,11 @@ class Table:
         sample_seed: what the samples follow, in words.
         weights: SHA-256 by file name of the networks that ran.
         versions: of Python and the libraries that decide results.
+        method: that made what was scored; the run's name where the original's layout says no more.
+        dataset: render set, e.g. ``daredemoE`` or ``own``.
+        generated_with: protocol that the reconstructions were made in; empty where nobody recorded it.
+        pictures: as the method gives them, with pixels of the portrait pasted in, or their twins without.
+        device: where networks ran.
     """
 
     title: str
@@ -47,6 +52,11 @@ class Table:
     sample_seed: str = ""
     weights: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    method: str = ""
+    dataset: str = ""
+    generated_with: str = ""
+    pictures: Literal["pasted", "unpasted"] = "pasted"
+    device: str = "cpu"
 
 
 def paper_table_text(rows: Sequence[Row]) -> str:

@@ -27,38 +27,11 @@ from _exchange.progress import progress
 from _exchange.protocol import protocol_named
 from _exchange.run_folder import TABLE_FORMATS, ItemFolder, RunFolder
 from _exchange.run_record import ItemStatus, RunRecord, this_machine
+from _exchange.shard import Shard
 from _exchange.workers import WorkerDied, results_of
 from _methods import registry
 from _methods.interface import Method, MethodSettings, check_resolution
 from _render.choose import renderer
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The part of the items that one machine works on: every `count`-th, starting with the `number`-th, from 1.
-
-    Raises:
-        InputError: not 1 ≤ number ≤ count.
-    """
-
-    number: int = 1
-    count: int = 1
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.number <= self.count:
-            raise InputError(f"Expected a shard i/n with 1 ≤ i ≤ n, found {self.number}/{self.count}.")
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """The shard written ``i/n``."""
-        number, separator, count = text.partition("/")
-        if not (separator and number.isascii() and number.isdigit() and count.isascii() and count.isdigit()):
-            raise InputError(f"Expected a shard such as 1/4, found {text!r}.")
-        return cls(int(number), int(count))
-
-    def of(self, items: Sequence[ItemId]) -> list[ItemId]:
-        """This shard's items, in order."""
-        return list(items[self.number - 1 :: self.count])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,9 @@ from _databacks.dataset import Dataset, open_dataset
 from _databacks.defaults import SAMPLE_SENTENCE, animerecon, animerecon_is_here, current_sample
 from _exchange.errors import InputError
 from _exchange.run_folder import RUNS
+from _exchange.shard import Shard
 from _exchange.workers import available_cores
-from _methods.generate import GenerateOptions, GenerateSummary, OtherRun, Shard, generate
+from _methods.generate import GenerateOptions, GenerateSummary, OtherRun, generate
 from _methods.interface import MethodSettings
 from _methods.panic3d_files import published_weights_are_here
 

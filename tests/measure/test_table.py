@@ -88,7 +88,7 @@ def test_json_is_strict_and_keeps_infinities(value: float, stored: object) -> No
     rows = {(row["subset"], row["metric"]): row for row in data["rows"]}
     assert rows["front", "psnr"]["value"] == stored
     assert rows["front", "clip"]["value"] is None
-    assert (data["protocol"], data["item_count"], data["schema"]) == ("corrected", 1, 1)
+    assert (data["protocol"], data["item_count"], data["schema"]) == ("corrected", 1, 2)
 
 
 def test_markdown_cells_line_up() -> None:

@@ -15,7 +15,8 @@ from _exchange.journal import Journal
 from _exchange.pictures import read_picture
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import ItemStatus, RunRecord
-from _methods.generate import GenerateOptions, Shard, generate
+from _exchange.shard import Shard
+from _methods.generate import GenerateOptions, generate
 from _methods.interface import MethodSettings
 from tests.methods.quick_method import install_quick_method
 from tests.methods.tiny_dataset import TinyDataset

@@ -18,8 +18,9 @@ from _exchange.items import ItemId
 from _exchange.journal import Journal
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import ItemStatus, RunRecord
+from _exchange.shard import Shard
 from _methods import generate as generate_module
-from _methods.generate import GenerateOptions, OtherRun, Shard, generate
+from _methods.generate import GenerateOptions, OtherRun, generate
 from _methods.interface import Method, MethodSettings
 from _render.scene_cpu import CpuRenderer
 from tests.methods import quick_method
