@@ -16,12 +16,14 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
 from _exchange.errors import SuiteError
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
+Executor = Literal["local", "ray"]
+"""Where workers run: processes of this machine, or those of a Ray cluster (see `ray_workers`)."""
 _SECONDS_BETWEEN_LOOKS = 0.5
 
 
@@ -41,6 +43,7 @@ def results_of(
     arguments: tuple[object, ...],
     pieces: Sequence[Piece],
     workers: int,
+    executor: Executor = "local",
 ) -> Iterator[tuple[Piece, Result | WorkerDied]]:
     """Work on every piece; yields each with its result as soon as it is there.
 
@@ -49,12 +52,21 @@ def results_of(
             What that function raises ends the whole run, so it should answer failures as values.
         arguments: of `prepare`; sent to the workers by pickle, as pieces and results are.
         pieces: what to work on.
-        workers: number of processes; with 1, everything runs in this process.
+        workers: number of processes; with 1 and ``local``, everything runs in this process.
+        executor: where they run.
+
+    Raises:
+        MissingComponent: ``ray`` is asked for and not installed.
 
     A worker that dies takes its siblings' work along (the pool of the standard library breaks); the few pieces in hand
     are then tried one at a time, only one whose own worker dies is answered with `WorkerDied`, and the others go on
     together.
     """
+    if executor == "ray":
+        from _exchange.ray_workers import results_of_actors  # Ray is loaded where it is chosen
+
+        yield from results_of_actors(prepare, arguments, pieces, workers)
+        return
     if workers <= 1:
         work = prepare(*arguments)
         for piece in pieces:
