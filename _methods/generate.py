@@ -302,6 +302,9 @@ def _contents(work: _Work, item: ItemId, folder: ItemFolder) -> dict[Path, bytes
         contents[folder.position(name)] = png_bytes(rendering.position_map())
         if rendering.unpasted is not None:
             contents[folder.unpasted_render(name)] = png_bytes(rendering.unpasted)
+    prepared = work.method.prepared_input()
+    if prepared is not None:
+        contents[folder.prepared_input] = png_bytes(prepared)
     contents[folder.mesh] = mesh_glb(work.method.mesh(work.options.resolution))
     if work.options.textured:
         contents[folder.textured_mesh] = work.method.textured_glb()

@@ -132,6 +132,10 @@ class Reconstruction(ABC):
         """
         raise InputError("Expected a method that makes textured surfaces, such as panic3d, found another.")
 
+    def prepared_input(self) -> NDArray[np.uint8] | None:
+        """(512, 512, 4) RGBA: the portrait as the method took it, line-filled for one; None: it took it as it is."""
+        return None
+
 
 class Method(ABC):
     """A reconstruction method: set the item once, query many."""
@@ -196,6 +200,14 @@ class Method(ABC):
         """
         return self._reconstruction.textured_glb()
 
+    def prepared_input(self) -> NDArray[np.uint8] | None:
+        """(512, 512, 4) RGBA: the item's portrait as the method took it; None where it took it as it is.
+
+        Raises:
+            InputError: no item was set.
+        """
+        return self._reconstruction.prepared_input()
+
 
 def check_resolution(resolution: int) -> None:
     """Raise InputError for steps along the cube's side that no method is asked for."""
@@ -215,6 +227,9 @@ class _NothingSet(Reconstruction):
 
     def textured_glb(self) -> bytes:
         self._refuse("textured_glb")
+
+    def prepared_input(self) -> NDArray[np.uint8] | None:
+        self._refuse("prepared_input")
 
     def _refuse(self, query: str) -> NoReturn:
         raise InputError(f"Expected an item before {query}(…), found none.", next_step="Call set_item(…) first.")

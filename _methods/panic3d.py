@@ -78,19 +78,26 @@ class Panic3d(Method):
 
     def reconstruct(self, method_input: MethodInput) -> Reconstruction:
         """Fill the lines, extract features, find styles and planes."""
+        portrait = method_input.portrait
         with _repeatable():
-            character = Character(self._parts.generator, self._conditions(method_input), self._engine, self._drawing)
-        return _Reconstruction(character, self._draws, str(method_input.item))
+            filled = self._filled(method_input)
+            conditions = self._conditions(portrait, composite_on_white(portrait if filled is None else filled))
+            character = Character(self._parts.generator, conditions, self._engine, self._drawing)
+        return _Reconstruction(character, self._draws, str(method_input.item), filled)
 
-    def _conditions(self, method_input: MethodInput) -> dict[str, Tensor]:
-        """What the generator is told of the portrait; the features are of the drawing with its lines."""
-        parts, portrait = self._parts, method_input.portrait
+    def _filled(self, method_input: MethodInput) -> NDArray[np.uint8] | None:
+        """(512, 512, 4) the portrait without its lines; None where nothing fills them."""
+        if self._parts.line_filler is None:
+            return None
+        portrait, alignment = method_input.portrait, method_input.alignment
+        keypoints = keypoints_through(alignment.transformation, alignment.keypoints)
+        front = fill_lines(self._parts.line_filler, portrait, keypoints).front
+        return cut_out(front, portrait[..., 3])
+
+    def _conditions(self, portrait: NDArray[np.uint8], front: NDArray[np.uint8]) -> dict[str, Tensor]:
+        """What the generator is told: the (512, 512, 3) front, and features of the drawing with its lines."""
+        parts = self._parts
         device = parts.generator.expected().device
-        front = composite_on_white(portrait)
-        if parts.line_filler is not None:
-            alignment = method_input.alignment
-            keypoints = keypoints_through(alignment.transformation, alignment.keypoints)
-            front = fill_lines(parts.line_filler, portrait, keypoints).front
         picture = unit_from_bytes(_resized(front, parts.generator.img_resolution))
         cond = {"image_ortho_front": torch.from_numpy(picture).permute(2, 0, 1)[None].to(device)}
         if parts.tagger is not None:
@@ -101,8 +108,8 @@ class Panic3d(Method):
 class _Reconstruction(Reconstruction):
     """One character and where the random numbers of its views come from."""
 
-    def __init__(self, character: Character, draws: ViewDraws, name: str) -> None:
-        self._character, self._draws, self._name = character, draws, name
+    def __init__(self, character: Character, draws: ViewDraws, name: str, prepared: NDArray[np.uint8] | None) -> None:
+        self._character, self._draws, self._name, self._prepared = character, draws, name, prepared
 
     def render(self, camera: Camera) -> Rendering:
         """The picture in 8 bits, truncated; its alpha is the opacity, raised where the picture is darker than it.
@@ -136,6 +143,10 @@ class _Reconstruction(Reconstruction):
         """See `Character.textured_glb`."""
         with _repeatable():
             return self._character.textured_glb()
+
+    def prepared_input(self) -> NDArray[np.uint8] | None:
+        """The portrait with its lines filled; None without a line filler."""
+        return self._prepared
 
 
 def _drawing_of(settings: MethodSettings) -> Drawing:

@@ -2,7 +2,8 @@
 
 Options: ``fails`` names an item that it refuses, ``breaks`` one on which it has a bug, ``dies`` one that kills its
 process, ``interrupts`` one during which the user presses Ctrl-C. With ``pastes`` its pictures have unpasted twins, all
-of zeros. Its note is the protocol's name and the option ``says``.
+of zeros. With ``prepares`` it says that it took a portrait of that grey. Its note is the protocol's name and the option
+``says``.
 """
 
 from __future__ import annotations
@@ -34,9 +35,10 @@ ENTRY = MethodEntry(
 class FlatColour(Reconstruction):
     """Its pictures hold the number of opaque pixels of the portrait, and the azimuth."""
 
-    def __init__(self, opaque_pixels: int, pastes: bool) -> None:
+    def __init__(self, opaque_pixels: int, pastes: bool, grey: int | None = None) -> None:
         self.opaque_pixels = opaque_pixels
         self.pastes = pastes
+        self.grey = grey
 
     def render(self, camera: Camera) -> Rendering:
         image = np.zeros((512, 512, 3), np.uint8)
@@ -48,13 +50,16 @@ class FlatColour(Reconstruction):
         corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]]) / resolution
         return Mesh(corners, np.array([[0, 1, 2]]), np.full((3, 4), 255, np.uint8))
 
+    def prepared_input(self) -> np.ndarray | None:
+        return None if self.grey is None else np.full((512, 512, 4), self.grey, np.uint8)
+
 
 class Quick(Method):
     """See the module."""
 
     def __init__(self, settings: MethodSettings) -> None:
         super().__init__()
-        settings.check_options("fails", "breaks", "dies", "interrupts", "pastes", "says")
+        settings.check_options("fails", "breaks", "dies", "interrupts", "pastes", "prepares", "says")
         self.options = settings.options
         self.protocol = settings.protocol
 
@@ -74,7 +79,8 @@ class Quick(Method):
             os.kill(os.getpid(), signal.SIGKILL)
         if self.options.get("interrupts") == name:
             raise KeyboardInterrupt
-        return FlatColour(int((method_input.portrait[..., 3] > 0).sum()), "pastes" in self.options)
+        opaque = int((method_input.portrait[..., 3] > 0).sum())
+        return FlatColour(opaque, "pastes" in self.options, self.options.get("prepares"))
 
 
 def write_distribution(folder: Path, entry_point: str, name: str = "quick") -> None:

@@ -34,7 +34,7 @@ def _options(out: Path, **changes: object) -> GenerateOptions:
     return replace(GenerateOptions(out=out, method="quick"), **changes)
 
 
-def _with(**options: str) -> MethodSettings:
+def _with(**options: object) -> MethodSettings:
     return MethodSettings(options=options)
 
 
@@ -73,6 +73,12 @@ def test_pictures_are_512_pixels_square_with_alpha(tmp_path):
     picture = read_picture(run.item(ItemId("made", "disc0")).render("rgb60_0042"))
     assert picture.shape == (512, 512, 4)
     assert picture[..., 3].min() == 255
+
+
+def test_a_portrait_that_the_method_prepared_is_kept_beside_the_results(tmp_path):
+    run = generate(TinyDataset(count=1), _options(tmp_path / "run", settings=_with(prepares=77))).run
+    assert (read_picture(run.item(ItemId("made", "disc0")).prepared_input) == 77).all()
+    assert "items/made/disc0/prepared_input.png" in results(run.path)
 
 
 def test_pasted_pictures_have_unpasted_twins(tmp_path):

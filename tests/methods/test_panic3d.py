@@ -13,6 +13,7 @@ import trimesh
 from scipy import ndimage
 from sklearn.decomposition import PCA
 
+from _databacks.alignment import keypoints_through
 from _exchange.camera import ORTHO, standard_camera
 from _exchange.digest import sha256_of_file
 from _exchange.errors import InputError, MissingComponent
@@ -26,6 +27,7 @@ from _methods.interface import Method, MethodSettings, Rendering
 from tests.methods.panic3d_files import write_generator, write_line_filler
 from tests.methods.test_generate import results
 from tests.methods.tiny_dataset import TinyDataset, method_input, portrait_of_disc
+from training.linefill import LineFiller, fill_lines
 from training.resnet50 import ResNet50
 
 FRONT, SIDE = ORTHO["front"], standard_camera("rgb60_0044")
@@ -113,6 +115,24 @@ def test_every_file_that_decides_results_has_a_digest_and_the_note_is_the_checkp
         "line_filler": sha256_of_file(files / "lines.ckpt"),
     }
     assert one.note() == "Random weights: pictures and numbers mean nothing."
+
+
+def test_the_line_filled_portrait_is_kept_as_the_generator_saw_it(files: Path) -> None:
+    """Over white it is the line filler's front, computed here on its own; other models take the portrait as it is."""
+    one = method(files, name="with_lines", line_filler=str(files / "lines.ckpt"))
+    given = method_input(portrait_of_disc(150))
+    one.set_item(given)
+    prepared = one.prepared_input()
+    filler = LineFiller()
+    filler.load_state_dict(torch.load(files / "lines.ckpt", weights_only=True)["state_dict"])
+    keypoints = keypoints_through(given.alignment.transformation, given.alignment.keypoints)
+    np.testing.assert_array_equal(
+        composite_on_white(prepared), fill_lines(filler.eval(), given.portrait, keypoints).front
+    )
+    assert (composite_on_white(prepared) != composite_on_white(given.portrait)).any()
+    plain = method(files)
+    plain.set_item(given)
+    assert plain.prepared_input() is None
 
 
 def test_cuda_where_there_is_none_is_a_missing_component(files: Path) -> None:

@@ -75,7 +75,7 @@ def _overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 @every_method
 def test_a_fresh_method_refuses_queries(name: str) -> None:
     fresh = _load(name)
-    for query in (lambda: fresh.render(ORTHO["front"]), fresh.mesh):
+    for query in (lambda: fresh.render(ORTHO["front"]), fresh.mesh, fresh.prepared_input):
         with pytest.raises(InputError, match=r"Call set_item"):
             query()
 
