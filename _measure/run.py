@@ -33,7 +33,7 @@ from _measure.metrics.description import lpips_metric
 from _measure.predictions import Predictions
 from _measure.protocols import Networks, Settings, score_item
 from _measure.table import Table, write_tables
-from _measure.weights import lpips_file, lpips_weights
+from _measure.weights import lpips_file
 
 SCORING_VERSION = 2
 """Raised whenever the same inputs would give other scores; part of every key."""
@@ -202,6 +202,7 @@ class _Scorer:
 def load_networks(settings: Settings) -> Networks:
     """The networks that the settings ask for; raises as `lpips_weights` does."""
     from _measure.metrics.lpips import LpipsNetwork  # torch: only where a network runs
+    from _measure.network_weights import lpips_weights
 
     weights = lpips_weights(settings.lpips_network)
     return Networks(lpips=LpipsNetwork(settings.lpips_network, weights.tensors))

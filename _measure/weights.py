@@ -2,8 +2,8 @@
 
 Order: the folders in `ANIME3D_WEIGHTS` (separated as `PATH` is), the user's cache, and for small files the public
 address of the manifest. Large files come only with ``python3 -m _scripts.download <name>``. A file counts when its
-name and its SHA-256 are those of the manifest; a wrong digest is refused, never used. ``.pth`` files are read as
-plain tensors; nothing in them is executed. Source: the manifest's addresses and digests are PyTorch's own.
+name and its SHA-256 are those of the manifest; a wrong digest is refused, never used. No file is read here:
+`network_weights` does. Source: the manifest's addresses and digests are PyTorch's and OpenAI's own.
 """
 
 from __future__ import annotations
@@ -12,22 +12,15 @@ import hashlib
 import importlib.util
 import os
 import urllib.request
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from _exchange.atomic import TEMPORARY_PREFIX
 from _exchange.digest import sha256_of_file
-from _exchange.errors import FormatError, InputError, MissingComponent
+from _exchange.errors import InputError, MissingComponent
 from _exchange.progress import progress
 from _measure.metrics.description import LpipsBackbone
-
-if TYPE_CHECKING:
-    import torch
 
 FOLDERS_VARIABLE = "ANIME3D_WEIGHTS"
 _PIECE = 2**20
@@ -100,7 +93,16 @@ VGG16 = WeightFile(
     _PYTORCH + "vgg16-397923af.pth",
     "BSD-3-Clause",
 )
-MANIFEST = (LPIPS_SQUEEZE, SQUEEZENET, ALEXNET, VGG16)
+CLIP_VIT_B32 = WeightFile(
+    "clip-vit-b32",
+    "ViT-B-32.pt",
+    "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
+    353_976_522,
+    "https://openaipublic.azureedge.net/clip/models/"
+    "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af/ViT-B-32.pt",
+    "MIT",
+)
+MANIFEST = (LPIPS_SQUEEZE, SQUEEZENET, ALEXNET, VGG16, CLIP_VIT_B32)
 _HEADS = {
     "alex": "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
     "vgg": "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
@@ -108,21 +110,6 @@ _HEADS = {
 }
 """SHA-256 of the LPIPS v0.1 linear heads."""
 _BACKBONES = {"alex": (ALEXNET,), "vgg": (VGG16,), "squeeze": (LPIPS_SQUEEZE, SQUEEZENET)}
-
-
-@dataclass(frozen=True, eq=False)
-class NetworkWeights:
-    """Parameters of one LPIPS network.
-
-    Attributes:
-        tensors: by the names that `LpipsNetwork` expects.
-        source: name of the file that the backbone came from.
-        sha256: of that file.
-    """
-
-    tensors: Mapping[str, torch.Tensor]
-    source: str
-    sha256: str
 
 
 def search_folders() -> tuple[Path, ...]:
@@ -201,48 +188,24 @@ def lpips_file(network: LpipsBackbone, *, may_download: bool = True) -> tuple[We
         MissingComponent: no folder holds it and it cannot or may not be fetched now, or its linear heads are absent.
         InputError: a file of the right name has the wrong digest.
     """
-    candidates = _BACKBONES[network]
-    for file in candidates:
-        path = find(file)
-        if path is not None:
-            return _with_heads(network, file, path)
-    fetched = candidates[-1]
-    if may_download and fetched.is_small:
-        return _with_heads(network, fetched, download(fetched, cache_folder()))
-    raise MissingComponent(
-        f"Expected the weights {fetched.file_name} of LPIPS-{network}, found them in no folder of "
-        f"{FOLDERS_VARIABLE} and not in the cache.",
-        next_step=f"Run {fetched.command}",
-    )
-
-
-def lpips_weights(network: LpipsBackbone, *, may_download: bool = True) -> NetworkWeights:
-    """Backbone and heads of an LPIPS network.
-
-    Raises:
-        MissingComponent, InputError: as `lpips_file` and `linear_heads`.
-        FormatError: a file is damaged.
-    """
-    return _read_network(network, *lpips_file(network, may_download=may_download))
-
-
-def linear_heads(network: LpipsBackbone) -> dict[str, torch.Tensor]:
-    """The LPIPS v0.1 heads ``lin{i}.model.1.weight``, from the installed `torchmetrics` or a weight folder.
-
-    Raises:
-        MissingComponent: neither has them.
-    """
-    return _read_tensors(_heads_path(network))
-
-
-def _with_heads(network: LpipsBackbone, file: WeightFile, path: Path) -> tuple[WeightFile, Path]:
-    """The same file and path, once the heads that a bare backbone needs are found; archives hold their own."""
-    if path.suffix != ".npz":
-        _heads_path(network)
+    file, path = _first_of(_BACKBONES[network], f"LPIPS-{network}", may_download)
+    if path.suffix != ".npz":  # archives hold their own heads
+        lpips_heads_path(network)
     return file, path
 
 
-def _heads_path(network: LpipsBackbone) -> Path:
+def clip_file(*, may_download: bool = True) -> tuple[WeightFile, Path]:
+    """The file of CLIP's image encoder and where it lies, without reading it; arguments and errors of `lpips_file`."""
+    return _first_of((CLIP_VIT_B32,), "CLIP", may_download)
+
+
+def lpips_heads_path(network: LpipsBackbone) -> Path:
+    """Where the LPIPS v0.1 heads of a network lie: in the installed `torchmetrics`, or in a weight folder.
+
+    Raises:
+        MissingComponent: neither has them.
+        InputError: a file of the right name in a weight folder has the wrong digest.
+    """
     digest = _HEADS[network]
     spec = importlib.util.find_spec("torchmetrics")  # finds the folder without importing the package
     for root in (spec.submodule_search_locations or []) if spec else []:
@@ -256,6 +219,22 @@ def _heads_path(network: LpipsBackbone) -> Path:
             next_step="Run make/setup",
         )
     return found
+
+
+def _first_of(candidates: tuple[WeightFile, ...], what: str, may_download: bool) -> tuple[WeightFile, Path]:
+    """The first candidate that a folder holds; the last one is fetched if that is allowed and it is small."""
+    for file in candidates:
+        path = find(file)
+        if path is not None:
+            return file, path
+    fetched = candidates[-1]
+    if may_download and fetched.is_small:
+        return fetched, download(fetched, cache_folder())
+    raise MissingComponent(
+        f"Expected the weights {fetched.file_name} of {what}, found them in no folder of "
+        f"{FOLDERS_VARIABLE} and not in the cache.",
+        next_step=f"Run {fetched.command}",
+    )
 
 
 def _find_named(file_name: str, sha256: str) -> Path | None:
@@ -297,39 +276,3 @@ def _stream(file: WeightFile, target: Path) -> str:
         stream.flush()
         os.fsync(stream.fileno())
     return digest.hexdigest()
-
-
-def _read_network(network: LpipsBackbone, file: WeightFile, path: Path) -> NetworkWeights:
-    if path.suffix == ".npz":
-        tensors = _read_squeeze_archive(path)
-    else:
-        tensors = {k: v for k, v in _read_tensors(path).items() if k.startswith("features.")} | linear_heads(network)
-    return NetworkWeights(tensors, file.file_name, file.sha256)
-
-
-def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    import torch  # not needed to find or fetch files
-
-    try:
-        value = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # torch names no common class for damaged files
-        raise FormatError("", "a file of plain tensors", type(error).__name__, file=path) from error
-    if not isinstance(value, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in value.values()):
-        raise FormatError("", "a mapping from names to tensors", type(value).__name__, file=path)
-    return value
-
-
-def _read_squeeze_archive(path: Path) -> dict[str, torch.Tensor]:
-    """Names such as ``net.slice2.3.squeeze.weight`` become torchvision's ``features.3.squeeze.weight``."""
-    import torch
-
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise FormatError("", "an .npz archive of plain arrays", str(error), file=path) from error
-    tensors = {}
-    for name, array in arrays.items():
-        renamed = "features." + name.split(".", 2)[2] if name.startswith("net.slice") else name
-        tensors[renamed] = torch.from_numpy(array)
-    return tensors

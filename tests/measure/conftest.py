@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from _measure import weights
+from _measure import network_weights, weights
 from tests.measure.small_benchmark import SmallBenchmark, make_benchmark
 from tests.shared_data import require
 
@@ -20,11 +20,11 @@ def no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shared_squeeze_weights(monkeypatch: pytest.MonkeyPatch, no_weights: Path) -> weights.NetworkWeights:
+def shared_squeeze_weights(monkeypatch: pytest.MonkeyPatch, no_weights: Path) -> network_weights.NetworkWeights:
     """The complete LPIPS-squeeze network of the shared data, found through the environment variable."""
     folder = require("weights/lpips_v0.1_squeeze_full.npz").parent
     monkeypatch.setenv(weights.FOLDERS_VARIABLE, str(folder))
-    return weights.lpips_weights("squeeze", may_download=False)
+    return network_weights.lpips_weights("squeeze", may_download=False)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from _measure import weights
+from _measure import network_weights, weights
 from _measure.bench import bench_measure, bench_text
 from _measure.findings import network_findings
 from _measure.protocols import Settings
@@ -23,7 +23,7 @@ def test_missing_networks_come_with_their_command(no_weights: Path) -> None:
     assert findings["LPIPS-alex"].fix == "Run python3 -m _scripts.download alexnet."
 
 
-def test_present_network_is_named_with_its_folder(shared_squeeze_weights: weights.NetworkWeights) -> None:
+def test_present_network_is_named_with_its_folder(shared_squeeze_weights: network_weights.NetworkWeights) -> None:
     findings = {finding.what: finding for finding in network_findings()}
     assert findings["LPIPS-squeeze"].present
     assert shared_squeeze_weights.source in findings["LPIPS-squeeze"].sentence

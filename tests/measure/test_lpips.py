@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from _exchange.errors import FormatError, InputError
 from _measure.metrics.lpips import LpipsNetwork, lpips
+from _measure.network_weights import linear_heads
 from _measure.networks import alexnet, squeezenet, vgg16
-from _measure.weights import linear_heads
 
 BACKBONES = {"alex": alexnet.AlexNetFeatures, "vgg": vgg16.VggFeatures, "squeeze": squeezenet.SqueezeNetFeatures}
 SHIFT = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)

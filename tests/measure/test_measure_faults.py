@@ -16,7 +16,7 @@ import torchmetrics
 from _exchange.digest import sha256_of_file
 from _exchange.errors import InputError, MissingComponent
 from _exchange.items import ItemId
-from _measure import weights
+from _measure import network_weights, weights
 from _measure.findings import network_findings
 from _measure.networks.alexnet import AlexNetFeatures
 from _measure.protocols import Settings, score_item
@@ -121,11 +121,11 @@ def test_a_backbone_without_its_heads_stops_nothing(benchmark_run: SmallBenchmar
 
 
 def test_heads_may_lie_beside_the_backbone(bare_alexnet: Path, monkeypatch) -> None:
-    published = weights.linear_heads("alex")
+    published = network_weights.linear_heads("alex")
     source = Path(torchmetrics.__file__).parent / "functional/image/lpips_models/alex.pth"
     (bare_alexnet / "lpips_v0.1_lin_alex.pth").write_bytes(source.read_bytes())
     hide_torchmetrics(monkeypatch)
-    found = weights.linear_heads("alex")
+    found = network_weights.linear_heads("alex")
     assert {name: tuple(head.shape) for name, head in found.items()} == {
         f"lin{layer}.model.1.weight": (1, channels, 1, 1) for layer, channels in enumerate((64, 192, 384, 256, 256))
     }

@@ -15,7 +15,7 @@ import torch
 
 from _exchange.digest import sha256_of_bytes, sha256_of_file
 from _exchange.errors import FormatError, InputError, MissingComponent
-from _measure import weights
+from _measure import network_weights, weights
 from _measure.metrics.lpips import LpipsNetwork
 from _measure.networks.alexnet import AlexNetFeatures
 
@@ -43,33 +43,47 @@ def test_published_file_with_a_network_and_heads(no_weights: Path, monkeypatch, 
     random_alexnet(path)
     manifest_with(monkeypatch, "alexnet", sha256=sha256_of_file(path))
     monkeypatch.setenv(weights.FOLDERS_VARIABLE, str(tmp_path))
-    found = weights.lpips_weights("alex")
+    found = network_weights.lpips_weights("alex")
     assert found.source == weights.ALEXNET.file_name
     assert not [name for name in found.tensors if name.startswith("classifier")]
     LpipsNetwork("alex", found.tensors)
 
 
-def test_shared_squeeze_archive_has_torchvisions_names(shared_squeeze_weights: weights.NetworkWeights) -> None:
+def test_shared_squeeze_archive_has_torchvisions_names(shared_squeeze_weights: network_weights.NetworkWeights) -> None:
     network = LpipsNetwork("squeeze", shared_squeeze_weights.tensors)
     archive = np.load(Path(os.environ[weights.FOLDERS_VARIABLE]) / shared_squeeze_weights.source)
     stored = archive["net.slice5.10.expand3x3.weight"]
     np.testing.assert_array_equal(network.backbone.features[10].expand3x3.weight.numpy(), stored)
     for layer, head in enumerate(network.heads):
-        ours = weights.linear_heads("squeeze")[f"lin{layer}.model.1.weight"]
+        ours = network_weights.linear_heads("squeeze")[f"lin{layer}.model.1.weight"]
         np.testing.assert_array_equal(head.numpy(), ours.numpy())
 
 
 def test_a_missing_network_names_the_command(no_weights: Path) -> None:
     with pytest.raises(MissingComponent) as caught:
-        weights.lpips_weights("alex")
+        network_weights.lpips_weights("alex")
     assert "alexnet-owt-7be5be79.pth" in str(caught.value)
     assert caught.value.next_step == "Run python3 -m _scripts.download alexnet"
     assert caught.value.exit_code == 3
 
 
+def test_missing_clip_names_the_one_command(no_weights: Path) -> None:
+    with pytest.raises(MissingComponent, match=r"ViT-B-32\.pt of CLIP") as caught:
+        weights.clip_file(may_download=True)
+    assert caught.value.next_step == "Run python3 -m _scripts.download clip-vit-b32"
+
+
+def test_clip_counts_only_with_its_digest(no_weights: Path) -> None:
+    no_weights.mkdir(parents=True)
+    (no_weights / "ViT-B-32.pt").write_bytes(b"another network")
+    with pytest.raises(InputError, match=weights.CLIP_VIT_B32.sha256):
+        weights.clip_file()
+
+
 def test_large_files_are_never_fetched_unasked() -> None:
     assert not weights.ALEXNET.is_small
     assert not weights.VGG16.is_small
+    assert not weights.CLIP_VIT_B32.is_small
     assert weights.SQUEEZENET.is_small
 
 
@@ -77,7 +91,7 @@ def test_a_wrong_digest_is_refused_not_used(no_weights: Path, monkeypatch, tmp_p
     (tmp_path / weights.ALEXNET.file_name).write_bytes(b"something else")
     monkeypatch.setenv(weights.FOLDERS_VARIABLE, str(tmp_path))
     with pytest.raises(InputError, match=f"{weights.ALEXNET.sha256}.*{sha256_of_bytes(b'something else')}"):
-        weights.lpips_weights("alex")
+        network_weights.lpips_weights("alex")
 
 
 def test_small_file_is_fetched_into_the_cache_once(no_weights: Path, monkeypatch, tmp_path: Path) -> None:
@@ -103,11 +117,11 @@ def test_a_download_with_a_wrong_digest_is_not_kept(no_weights: Path, monkeypatc
 def test_an_unreachable_address_is_one_sentence(no_weights: Path, monkeypatch, tmp_path: Path) -> None:
     manifest_with(monkeypatch, "squeezenet1_1", url=(tmp_path / "absent.pth").as_uri())
     with pytest.raises(MissingComponent, match=r"Expected to download .*absent\.pth, found no way to it"):
-        weights.lpips_weights("squeeze")
+        network_weights.lpips_weights("squeeze")
 
 
 def test_unknown_names_list_the_known() -> None:
-    with pytest.raises(InputError, match=r"squeezenet1_1, alexnet, vgg16, found 'resnet'"):
+    with pytest.raises(InputError, match=r"squeezenet1_1, alexnet, vgg16, clip-vit-b32, found 'resnet'"):
         weights.fetch("resnet")
 
 
@@ -126,5 +140,5 @@ def test_a_pickle_that_would_run_code_is_refused(no_weights: Path, monkeypatch, 
     manifest_with(monkeypatch, "alexnet", sha256=sha256_of_file(path))
     monkeypatch.setenv(weights.FOLDERS_VARIABLE, str(tmp_path))
     with pytest.raises(FormatError, match="plain tensors"):
-        weights.lpips_weights("alex")
+        network_weights.lpips_weights("alex")
     assert not (tmp_path / "owned").exists()

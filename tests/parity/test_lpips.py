@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from _measure.metrics.lpips import LpipsNetwork, lpips
-from _measure.weights import linear_heads
+from _measure.network_weights import linear_heads
 from tests.parity.fixtures import measure_files
 from tests.parity.lpips_weights import seeded_alexnet
 

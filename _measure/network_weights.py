@@ -1,0 +1,83 @@
+"""Reads the weights of metric networks; `weights` says where they lie. Nothing in a file is executed.
+
+Source: spec/measure.md §5.1, §5.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from _exchange.errors import FormatError
+from _measure.metrics.description import LpipsBackbone
+from _measure.weights import WeightFile, lpips_file, lpips_heads_path
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkWeights:
+    """Parameters of one LPIPS network.
+
+    Attributes:
+        tensors: by the names that `LpipsNetwork` expects.
+        source: name of the file that the backbone came from.
+        sha256: of that file.
+    """
+
+    tensors: Mapping[str, torch.Tensor]
+    source: str
+    sha256: str
+
+
+def lpips_weights(network: LpipsBackbone, *, may_download: bool = True) -> NetworkWeights:
+    """Backbone and heads of an LPIPS network.
+
+    Raises:
+        MissingComponent, InputError: as `lpips_file` and `linear_heads`.
+        FormatError: a file is damaged.
+    """
+    return _read_network(network, *lpips_file(network, may_download=may_download))
+
+
+def linear_heads(network: LpipsBackbone) -> dict[str, torch.Tensor]:
+    """The LPIPS v0.1 heads ``lin{i}.model.1.weight``, from the installed `torchmetrics` or a weight folder.
+
+    Raises:
+        MissingComponent: neither has them.
+    """
+    return _read_tensors(lpips_heads_path(network))
+
+
+def _read_network(network: LpipsBackbone, file: WeightFile, path: Path) -> NetworkWeights:
+    if path.suffix == ".npz":
+        tensors = _read_squeeze_archive(path)
+    else:
+        tensors = {k: v for k, v in _read_tensors(path).items() if k.startswith("features.")} | linear_heads(network)
+    return NetworkWeights(tensors, file.file_name, file.sha256)
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        value = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # torch names no common class for damaged files
+        raise FormatError("", "a file of plain tensors", type(error).__name__, file=path) from error
+    if not isinstance(value, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in value.values()):
+        raise FormatError("", "a mapping from names to tensors", type(value).__name__, file=path)
+    return value
+
+
+def _read_squeeze_archive(path: Path) -> dict[str, torch.Tensor]:
+    """Names such as ``net.slice2.3.squeeze.weight`` become torchvision's ``features.3.squeeze.weight``."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise FormatError("", "an .npz archive of plain arrays", str(error), file=path) from error
+    tensors = {}
+    for name, array in arrays.items():
+        renamed = "features." + name.split(".", 2)[2] if name.startswith("net.slice") else name
+        tensors[renamed] = torch.from_numpy(array)
+    return tensors
