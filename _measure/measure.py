@@ -57,6 +57,7 @@ class _Subject:
     items: list[ItemId]
     method: str
     settings: Settings
+    generated_with: str = ""
     note: str = ""
 
 
@@ -75,6 +76,9 @@ def measure(config: MeasureConfig) -> Table:
     options = MeasureOptions(
         settings=subject.settings,
         title=title,
+        method=subject.method,
+        dataset=subject.dataset.renderset,
+        generated_with=subject.generated_with,
         workers=config.workers or available_cores(),
         may_download=not config.offline,
     )
@@ -95,7 +99,8 @@ def _subject(config: MeasureConfig) -> _Subject:
         record = RunRecord.read(run.record)
         dataset = open_dataset(config.data or Path(record.data_root), record.dataset)
         items = [ItemId.parse(name) for name in record.items]
-        protocol, method, note = protocol_named(config.protocol or record.protocol), record.method, record.note
+        protocol = protocol_named(config.protocol or record.protocol)
+        method, generated_with, note = record.method, record.protocol, record.note
         results = run
     elif not is_original_run(run.path):
         raise InputError(
@@ -107,10 +112,12 @@ def _subject(config: MeasureConfig) -> _Subject:
         dataset = open_dataset(config.data)
         items = dataset.items()
         protocol = protocol_named(config.protocol or dataset.default_protocol)
-        method, note = run.path.resolve().parent.name, ""
+        method, generated_with, note = run.path.resolve().parent.name, "", ""
         results = RunFolder(RUNS / method)
     lpips = config.lpips_net or ("alex" if protocol.lpips_range == "unit" else "squeeze")
     settings = Settings(protocol=protocol, lpips_network=lpips, run_seed=config.seed)
     kept = items[: config.limit] if config.limit else items
+    if len(kept) < len(items):
+        note = f"{note + ' ' if note else ''}The first {len(kept)} of {len(items)} items."
     results = results if config.out is None else RunFolder(config.out)
-    return _Subject(predictions_in(run.path), results, dataset, kept, method, settings, note)
+    return _Subject(predictions_in(run.path), results, dataset, kept, method, settings, generated_with, note)

@@ -48,13 +48,16 @@ class MeasureOptions:
 
     Attributes:
         settings: what decides the scores.
-        title: first line of the table.
+        title, method, dataset, generated_with: as in `Table`.
         workers: processes; 1 works in this one.
         may_download: whether small weights may be fetched.
     """
 
     settings: Settings = field(default_factory=Settings)
     title: str = ""
+    method: str = ""
+    dataset: str = ""
+    generated_with: str = ""
     workers: int = 1
     may_download: bool = True
 
@@ -132,6 +135,9 @@ def measure_run(
         sample_seed=f"run seed {settings.run_seed}" if settings.protocol.sample_seed == "run" else "seeded by item",
         weights=weights,
         versions=versions,
+        method=options.method,
+        dataset=options.dataset,
+        generated_with=options.generated_with,
     )
     write_tables(run, table)
     return table

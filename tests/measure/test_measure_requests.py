@@ -94,6 +94,14 @@ def test_going_back_to_earlier_settings_scores_nothing_again(small: SmallRun) ->
     assert small.run.scores.read_bytes() == first
 
 
+def test_a_table_says_what_was_measured_and_how_much_of_it(small: SmallRun) -> None:
+    replace(RunRecord.read(small.run.record), protocol="paper").write(small.run.record)
+    table = measure(request(small, protocol="corrected", limit=2))
+    assert (table.method, table.dataset, table.generated_with) == ("discs", "daredemoE", "paper")
+    assert (table.pictures, table.device) == ("pasted", "cpu")
+    assert table.title == "discs on daredemoE. The first 2 of 3 items."
+
+
 def test_results_may_go_elsewhere(small: SmallRun, tmp_path: Path) -> None:
     before = small.run.table("txt").read_bytes()
     measure(request(small, out=tmp_path / "elsewhere", limit=1))
@@ -144,8 +152,8 @@ def test_results_of_the_original_go_to_a_run_of_its_name(
     path = {"absolute": original, "relative": Path("daredemoE"), "here": Path(".")}[given]
     monkeypatch.chdir(place)
     table = measure(request(small, path=path, data=small.data, limit=1))
-    assert table.protocol == "paper"
-    assert table.title == "trial on daredemoE"
+    assert (table.protocol, table.method, table.generated_with) == ("paper", "trial", "")
+    assert table.title == "trial on daredemoE. The first 1 of 3 items."
     assert (place / "runs" / "trial" / "table.txt").is_file()
     assert psnr_of(RunFolder(place / "runs" / "trial"))[str(PLAIN), "ortho_front"] == np.inf
 
