@@ -263,9 +263,7 @@ def _published(value: Mapping[str, Any]) -> Published:
         datasets={name: _set(entry, f"datasets[{name}]") for name, entry in _object(value, "datasets").items()},
         protocols={name: _protocol(entry, f"protocols[{name}]") for name, entry in protocols.items()},
         records=tuple(parse_record(entry, f"records[{n}]") for n, entry in enumerate(_list(value, "records"))),
-        not_obtained=tuple(
-            _absent(entry, f"not_obtained[{n}]") for n, entry in enumerate(_list(value, "not_obtained"))
-        ),
+        not_obtained=tuple(_absent(entry, f"not_obtained[{n}]") for n, entry in enumerate(absent)),
     )
     _check_whole(whole)
     return whole

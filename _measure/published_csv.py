@@ -130,7 +130,7 @@ def _record(row: Mapping[str, str], number: int, path: Path) -> tuple[Record, in
     values["hardware"] = values["hardware"] or None
     values["tolerance"] = _number(row["tolerance"], "tolerance", number, path) if row["tolerance"] else None
     items = row["items"]
-    if items and not (items.isascii() and items.isdigit() and 0 < int(items[:9]) and len(items) < 10):
+    if items and not (items.isascii() and items.isdigit() and items.strip("0") and len(items) < 10):
         raise FormatError(f"line {number}, column items", "a count", f"{items!r:.80}", file=path)
     try:
         return parse_record(values, ""), int(items) if items else None
