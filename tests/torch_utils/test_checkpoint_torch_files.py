@@ -155,13 +155,6 @@ def test_damage_comes_without_advice_to_trust_the_file(tmp_path: Path) -> None:
     assert "trust" not in str(caught.value)
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated")
-def test_programs_of_torchscript_are_refused(tmp_path: Path) -> None:
-    torch.jit.script(nn.Linear(2, 2)).save(tmp_path / "script.pt")
-    with pytest.raises(CheckpointError, match="TorchScript"):
-        read_checkpoint(tmp_path / "script.pt")
-
-
 def test_archives_of_big_endian_machines_are_refused(tmp_path: Path) -> None:
     torch.save(tensors(), tmp_path / "a.pt")
     content = (tmp_path / "a.pt").read_bytes()

@@ -1,7 +1,8 @@
 """Checkpoints as data: tensors, numbers and text out of files that could run code if they were unpickled.
 
 `read_checkpoint` takes the published snapshot pickle, PyTorch archives and streams (Lightning's ``.ckpt`` among them),
-pickles of scikit-learn's PCA, and safetensors. `write_safetensors` writes what was read in the last form.
+TorchScript archives, pickles of scikit-learn's PCA, and safetensors. `write_safetensors` writes what was read in the
+last form.
 """
 
 from torch_utils.checkpoint.errors import CheckpointError

@@ -1,9 +1,10 @@
 """Zip archives as PyTorch writes them: stored entries, found by the directory and checked against the file.
 
 Nothing is ever unpacked: PyTorch stores its records as they are, so an entry is a piece of the file, and the sum of all
-entries cannot exceed it. Compressed or encrypted entries, entries that share bytes or names, names that are paths
-elsewhere, and directories that contradict the entries are refused. Checksums are not compared: PyTorch can write
-archives without them.
+entries cannot exceed it. The programs of a TorchScript archive, which alone may be compressed, are passed over unread.
+Other compressed entries, encrypted ones, entries that share bytes or names, names that are paths elsewhere, and
+directories that contradict the entries are refused. Checksums are not compared: PyTorch can write archives without
+them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ _FULL_16 = 0xFFFF
 _FULL_32 = 0xFFFFFFFF
 _ENCRYPTED = 1
 _STORED = 0
+_DEFLATED = 8
+_PROGRAMS = "code"
+"""Folder of an archive's programs, inside its own."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,23 @@ class _Directory:
     end: int
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """What the central directory says of one entry."""
+
+    name: str
+    header: int
+    size: int
+    method: int
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it belongs to the programs, which are never read."""
+        return self.name.split("/")[1:2] == [_PROGRAMS]
+
+
 def read_archive(data: memoryview) -> dict[str, memoryview]:
-    """The content of every entry by name, in the directory's order.
+    """The content of every entry but programs by name, in the directory's order.
 
     Raises:
         ValueError: the archive is damaged, compressed, encrypted or ambiguous.
@@ -44,14 +63,16 @@ def read_archive(data: memoryview) -> dict[str, memoryview]:
     directory = _directory(data)
     found: dict[str, memoryview] = {}
     spans = []
-    for name, header, size in _entries(data, directory):
-        start = _content_start(data, header, name, size)
-        if start + size > directory.start:
-            raise ValueError(f"the entry {name} beyond the directory")
-        if name in found:
-            raise ValueError(f"two entries named {name}")
-        found[name] = data[start : start + size]
-        spans.append((header, start + size))
+    for entry in _entries(data, directory):
+        start = _content_start(data, entry)
+        end = start + entry.size
+        if end > directory.start:
+            raise ValueError(f"the entry {entry.name} beyond the directory")
+        if entry.name in found:
+            raise ValueError(f"two entries named {entry.name}")
+        if not entry.is_program:
+            found[entry.name] = data[start:end]
+        spans.append((entry.header, end))
     spans.sort()
     if any(end > following for (_, end), (following, _) in pairwise(spans)):
         raise ValueError("entries that share bytes of the file")
@@ -80,8 +101,7 @@ def _directory(data: memoryview) -> _Directory:
     return _Directory(entries, start, end)
 
 
-def _entries(data: memoryview, directory: _Directory) -> Iterator[tuple[str, int, int]]:
-    """Name, place of the local header, and bytes of each entry."""
+def _entries(data: memoryview, directory: _Directory) -> Iterator[_Entry]:
     position = directory.start
     for _ in range(directory.entries):
         if position + _ENTRY.size > directory.end:
@@ -94,15 +114,16 @@ def _entries(data: memoryview, directory: _Directory) -> Iterator[tuple[str, int
         if fields[0] != b"PK\1\2" or following > directory.end:
             raise ValueError("a zip directory that is damaged")
         name = _checked_name(bytes(data[names : names + name_length]))
-        if flags & _ENCRYPTED or method != _STORED:
+        extra = bytes(data[names + name_length : names + name_length + extra_length])
+        size, packed, header = _widened(extra, size, packed, header)
+        entry = _Entry(name, header, packed, method)
+        if flags & _ENCRYPTED or method not in ((_STORED, _DEFLATED) if entry.is_program else (_STORED,)):
             raise ValueError(
                 f"the entry {name} compressed or encrypted, as no tensors are, only TorchScript's programs"
             )
-        extra = bytes(data[names + name_length : names + name_length + extra_length])
-        size, packed, header = _widened(extra, size, packed, header)
-        if packed != size:
+        if method == _STORED and packed != size:
             raise ValueError(f"the entry {name} stored with two sizes, {packed} and {size}")
-        yield name, header, size
+        yield entry
         position = following
     if position != directory.end:
         raise ValueError("a zip directory with more entries than it says")
@@ -125,7 +146,8 @@ def _widened(extra: bytes, *narrow: int) -> tuple[int, ...]:
     return tuple(next(following) if absent else number for absent, number in zip(missing, narrow))
 
 
-def _content_start(data: memoryview, header: int, name: str, size: int) -> int:
+def _content_start(data: memoryview, entry: _Entry) -> int:
+    name, header = entry.name, entry.header
     if header + _LOCAL.size > len(data):
         raise ValueError(f"the entry {name} beyond the file")
     fields = _LOCAL.unpack_from(data, header)
@@ -133,7 +155,7 @@ def _content_start(data: memoryview, header: int, name: str, size: int) -> int:
     names = header + _LOCAL.size
     if fields[0] != b"PK\3\4" or bytes(data[names : names + name_length]) != name.encode():
         raise ValueError(f"the entry {name} not where the directory says")
-    if flags & _ENCRYPTED or method != _STORED or packed not in (size, 0, _FULL_32):
+    if flags & _ENCRYPTED or method != entry.method or packed not in (entry.size, 0, _FULL_32):
         raise ValueError(f"the entry {name} described in two ways")
     return names + name_length + extra_length
 

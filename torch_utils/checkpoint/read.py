@@ -13,7 +13,9 @@ from torch_utils.checkpoint.pca import is_pca, read_pca
 from torch_utils.checkpoint.record import Checkpoint
 from torch_utils.checkpoint.safetensors_file import is_safetensors, read_safetensors
 from torch_utils.checkpoint.snapshot import read_snapshot
+from torch_utils.checkpoint.torch_archive import TorchArchive
 from torch_utils.checkpoint.torch_file import read_torch_archive, read_torch_stream
+from torch_utils.checkpoint.torchscript import read_torchscript
 
 MAX_FILE_BYTES = 4 << 30
 _HEAD_BYTES = 512
@@ -32,10 +34,10 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     """The modules of a checkpoint file; nothing in it is ever executed.
 
     Read are snapshot pickles (spec/generator.md §9), files of `torch.save` in both forms, Lightning's among them
-    (spec/linefill.md §7, spec/features.md §3), pickles of scikit-learn's PCA (spec/features.md §2), and safetensors.
-    The file is checked whole; the elements of a module are copied when its `state_dict` is first asked for, and until
-    then the checkpoint holds the file's bytes. Tensors of all modules take at most four times the bytes of the file and
-    a megabyte (`plain.Budget`).
+    (spec/linefill.md §7, spec/features.md §3), TorchScript archives, pickles of scikit-learn's PCA (spec/features.md
+    §2), and safetensors. The file is checked whole; the elements of a module are copied when its `state_dict` is first
+    asked for, and until then the checkpoint holds the file's bytes. Tensors of all modules take at most four times the
+    bytes of the file and a megabyte (`plain.Budget`).
 
     Args:
         path: a regular file of at most `MAX_FILE_BYTES`.
@@ -77,7 +79,8 @@ def _read(head: bytes, data: memoryview) -> Checkpoint:
         if head.startswith(magic):
             raise CheckpointError("", "a checkpoint", what)
     if head.startswith(b"PK\3\4"):
-        return read_torch_archive(data)
+        archive = TorchArchive.of(data)
+        return read_torchscript(archive) if archive.is_program else read_torch_archive(archive)
     if is_legacy_file(head):
         return read_torch_stream(data)
     if is_pca(head):

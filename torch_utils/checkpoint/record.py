@@ -72,7 +72,7 @@ class Checkpoint:
     """A checkpoint file.
 
     Attributes:
-        kind: ``snapshot``, ``torch``, ``pca`` or ``safetensors``.
+        kind: ``snapshot``, ``torch``, ``torchscript``, ``pca`` or ``safetensors``.
         modules: by name, in the file's order.
         training_set_kwargs: of the data that a snapshot was trained on; otherwise empty.
     """

@@ -9,22 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from _exchange.pickle_machine import MAX_GROWTH, SMALL_CHANGE, Allowances, Builder, load_next
+from _exchange.pickle_machine import Builder
 from _exchange.restricted_pickle import NUMPY_ENTRIES
-from torch_utils.checkpoint.archive import read_archive
 from torch_utils.checkpoint.inert import MAX_OPERATIONS, numeric_dtype
-from torch_utils.checkpoint.legacy import MAX_STORAGES, read_legacy_file
+from torch_utils.checkpoint.legacy import read_legacy_file
 from torch_utils.checkpoint.plain import Budget, plain_entries
 from torch_utils.checkpoint.record import Checkpoint, ModuleRecord
-from torch_utils.checkpoint.stream import Cursor
-from torch_utils.checkpoint.tensors import (
-    STORAGE_TYPES,
-    TENSOR_ENTRIES,
-    Storage,
-    StoredTensor,
-    described_storage,
-    is_tensor_name,
-)
+from torch_utils.checkpoint.tensors import STORAGE_TYPES, TENSOR_ENTRIES, StoredTensor, is_tensor_name
+from torch_utils.checkpoint.torch_archive import TorchArchive, room_of
 
 STATE_DICT = "state_dict"
 _HYPER_PARAMETERS = "hyper_parameters"
@@ -36,38 +28,14 @@ TORCH_ENTRIES: Mapping[str, Builder] = {
 }
 
 
-def read_torch_archive(data: memoryview) -> Checkpoint:
-    """The tensors of a zip archive.
+def read_torch_archive(archive: TorchArchive) -> Checkpoint:
+    """The tensors of a zip archive of `torch.save`.
 
     Raises:
         FormatError: its pickle is damaged or names a global that is not on the list.
         ValueError: the archive is damaged or of another kind.
     """
-    entries = read_archive(data)
-    folder = _folder(entries)
-    if bytes(entries.get(f"{folder}/byteorder", b"little")[:16]) != b"little":
-        raise ValueError("an archive of a big-endian machine")
-    storages: dict[str, Storage] = {}
-
-    def persistent(identity: Any) -> Storage:
-        storage, key = described_storage(identity)
-        known = storages.get(key)
-        if known is not None and (known.dtype, known.count) == (storage.dtype, storage.count):
-            return known
-        if len(storages) >= MAX_STORAGES or f"{folder}/data/{key}" not in entries:
-            raise ValueError(f"the storage {key[:80]!r}, which is not in the archive")
-        storage.fill(entries[f"{folder}/data/{key}"])
-        storages[key] = storage
-        return storage
-
-    pickled = entries[f"{folder}/data.pkl"]
-    value = load_next(
-        Cursor(pickled),
-        TORCH_ENTRIES,
-        room=_room(data),
-        allowances=Allowances(persistent=persistent, max_operations=MAX_OPERATIONS),
-    )
-    return _checkpoint(value, Budget(len(data)))
+    return _checkpoint(archive.value(TORCH_ENTRIES), Budget(archive.file_bytes))
 
 
 def read_torch_stream(data: memoryview) -> Checkpoint:
@@ -77,24 +45,8 @@ def read_torch_stream(data: memoryview) -> Checkpoint:
         FormatError: its pickle is damaged or names a global that is not on the list.
         ValueError: headers, keys and elements do not fit each other.
     """
-    value = read_legacy_file(data, TORCH_ENTRIES, _room(data), MAX_OPERATIONS)
+    value = read_legacy_file(data, TORCH_ENTRIES, room_of(len(data)), MAX_OPERATIONS)
     return _checkpoint(value, Budget(len(data)))
-
-
-def _room(data: memoryview) -> int:
-    return MAX_GROWTH * len(data) + SMALL_CHANGE
-
-
-def _folder(entries: Mapping[str, memoryview]) -> str:
-    """The folder of an archive's records."""
-    folders = [
-        name.removesuffix("/data.pkl") for name in entries if name.count("/") == 1 and name.endswith("/data.pkl")
-    ]
-    if len(folders) != 1:
-        raise ValueError("a zip archive without the one data.pkl of PyTorch")
-    if f"{folders[0]}/constants.pkl" in entries:
-        raise ValueError("a TorchScript archive, which is a program")
-    return folders[0]
 
 
 def _checkpoint(value: Any, budget: Budget) -> Checkpoint:
