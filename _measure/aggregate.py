@@ -16,7 +16,7 @@ from _measure.metrics.description import Metric
 from _measure.metrics.fscore import fscore_metric
 from _measure.metrics.psnr import PSNR
 from _measure.metrics.ssim import SSIM
-from _measure.statistics import mean, standard_error
+from _measure.statistics import mean, mean_interval, standard_error
 
 Aggregate = Literal["mean", "last"]
 VIEWS_OF_SUBSET = {
@@ -67,7 +67,8 @@ class Row:
         missing: items of the run without a value.
         not_run: why the metric was not computed at all, with the command that changes it; empty otherwise.
         note: what else a reader must know: the items with infinite or undefined values, the mean beside a last value.
-        low, high: 95 % interval of the value, scaled; NaN where there is none.
+        low, high: bootstrap 95 % interval of the mean, scaled; NaN below two items, where a value is not finite, and
+            for a single item's value.
     """
 
     plan: RowPlan
@@ -154,7 +155,9 @@ def _row(plan: RowPlan, by_key: _ByMetricAndItem, items: Sequence[str], not_run:
     odd = [f"{item} is {value:g}" for item, value in values.items() if not math.isfinite(value)]
     average, error = mean(list(values.values())), standard_error(list(values.values()))
     if plan.aggregate == "mean":
-        return Row(plan, average, error, len(values), missing, note="; ".join(odd))
+        interval = mean_interval(list(values.values()))
+        note = "; ".join(odd)
+        return Row(plan, average, error, len(values), missing, "", note, interval.low, interval.high)
     last = list(values)[-1]
     beside = f"{average:.3f}" + (f" ± {error:.3f}" if math.isfinite(error) else "")
     note = f"the last item alone ({last}), as published; mean over {len(values)} items {beside}"

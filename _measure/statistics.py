@@ -1,9 +1,43 @@
-"""Means and their standard errors, with infinity and NaN passed on instead of hidden."""
+"""Means, their standard errors and bootstrap intervals, with infinity and NaN passed on instead of hidden."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES = 10_000
+"""Resamples of a bootstrap interval: half of them drawn, the other half their mirror images."""
+BOOTSTRAP_SEED = 68
+"""Seed of every interval: the same values give the same interval, in any order and on any machine."""
+_TAIL = RESAMPLES // 40
+"""Resampled means at or beyond each end: 2.5 %."""
+_DRAWS_AT_ONCE = 1 << 20
+_SQUARE_OVERFLOWS = 1e150
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval; both ends are NaN where there is none."""
+
+    low: float
+    high: float
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is one."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    @property
+    def contains_zero(self) -> bool:
+        """Whether 0 lies in it or on one of its ends; an interval that does not exist contains nothing."""
+        return self.low <= 0 <= self.high
+
+
+NO_INTERVAL = Interval(math.nan, math.nan)
 
 
 def mean(values: Sequence[float]) -> float:
@@ -16,9 +50,9 @@ def mean(values: Sequence[float]) -> float:
     """
     if not values:
         raise ValueError("mean of no values")
-    if all(map(math.isfinite, values)):
+    if _are_plain(values):
         return math.fsum(values) / len(values)
-    return sum(values)
+    return sum(values) / len(values)
 
 
 def standard_error(values: Sequence[float]) -> float:
@@ -27,7 +61,62 @@ def standard_error(values: Sequence[float]) -> float:
     >>> standard_error([1.0, 3.0])  # deviation √2, over √2
     1.0
     """
-    if len(values) < 2 or not all(map(math.isfinite, values)):
+    if len(values) < 2 or not _are_plain(values):
         return math.nan
     centre = mean(values)
     return math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1) / len(values))
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """Bootstrap 95 % interval of the mean over items: from the 250th smallest to the 250th largest resampled mean.
+
+    The percentile interval and not BCa, because it keeps three laws exactly that a paired comparison rests on: the
+    interval of −x is that of x mirrored, constant values have width zero, and ties in the values need no special
+    case (BCa's acceleration is 0/0 there). What it costs is known: the interval is narrower than Student's by
+    √((n−1)/n) and by the normal quantile, so on normal values it covers 95 % in the limit, 94 % for 68 items, and
+    91 % for 12. BCa corrects skewness and not that.
+
+    Half of the `RESAMPLES` are drawn from the *sorted* values with the bits of PCG64(`BOOTSTRAP_SEED`), whose stream
+    NumPy keeps through its versions, and the other half takes the mirrored ranks (n − 1 − rank) of the first. So the
+    result depends neither on the order of items nor on the sign of the scale.
+
+    Args:
+        values: one per item.
+
+    Returns:
+        The interval; none for fewer than two values or where one is not finite.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), §13.3.
+
+    >>> mean_interval([0.0, 1.0])  # each end has a quarter of all resamples
+    Interval(low=0.0, high=1.0)
+    """
+    if len(values) < 2 or not _are_plain(values):
+        return NO_INTERVAL
+    if min(values) == max(values):
+        return Interval(values[0], values[0])
+    centre = mean(values)
+    means = _resampled_means(np.sort(np.asarray(values, dtype=np.float64)) - centre)
+    ends = np.partition(means, (_TAIL - 1, RESAMPLES - _TAIL))
+    return Interval(centre + float(ends[_TAIL - 1]), centre + float(ends[RESAMPLES - _TAIL]))
+
+
+def _are_plain(values: Sequence[float]) -> bool:
+    """Whether all are finite, and so are sums of their squares."""
+    return all(abs(value) < _SQUARE_OVERFLOWS for value in values)
+
+
+def _resampled_means(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means of all resamples of (n,) ascending values: (RESAMPLES,)."""
+    count = len(ordered)
+    bits = np.random.PCG64(BOOTSTRAP_SEED)
+    mirrored = ordered[::-1]
+    sums: list[NDArray[np.float64]] = []
+    left = RESAMPLES // 2
+    while left:
+        rows = min(left, max(1, _DRAWS_AT_ONCE // count))
+        uniform = bits.random_raw(rows * count).reshape(rows, count) >> np.uint64(32)
+        ranks = ((uniform * np.uint64(count)) >> np.uint64(32)).astype(np.intp)  # ⌊u·n⌋ with u of 32 bits
+        sums += [ordered[ranks].sum(axis=1), mirrored[ranks].sum(axis=1)]
+        left -= rows
+    return np.concatenate(sums) / count

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -13,11 +11,33 @@ from typing import Any, Literal
 from _exchange import atomic
 from _exchange.run_folder import TABLE_FORMATS, RunFolder
 from _measure.aggregate import Row
+from _measure.grid import (
+    Column,
+    Grid,
+    finite_or_none,
+    grid_latex,
+    grid_markdown,
+    grid_text,
+    interval_text,
+    json_number,
+    records_csv,
+)
 from _measure.item_scores import Problem
+from _measure.statistics import RESAMPLES
 
 SCHEMA_VERSION = 2
 _NOT_RUN, _NO_VALUE = "not run", "–"
 _PROBLEMS_PER_ITEM = 3
+_COLUMNS = (
+    Column("subset"),
+    Column("metric"),
+    Column("value", right=True),
+    Column("± s.e.", right=True),
+    Column("95 % interval", right=True),
+    Column("n", right=True),
+    Column("missing", right=True),
+    Column("better"),
+)
 
 
 @dataclass(frozen=True)
@@ -76,50 +96,30 @@ def shown_value(row: Row) -> str:
     return format(row.value, row.plan.form) if row.n else _NO_VALUE
 
 
+def table_grid(table: Table) -> Grid:
+    """The cells as people see them, with everything needed to judge them."""
+    rows = tuple(_cells(table, row) for row in table.rows)
+    return Grid(_COLUMNS, rows, tuple(header_lines(table)), tuple(footer_lines(table)))
+
+
 def table_text(table: Table) -> str:
-    """The table for people, with everything needed to judge it."""
-    body = [_cells(table, row) for row in table.rows]
-    heads = ("subset", "metric", "value", "± s.e.", "n", "missing", "better")
-    widths = [max(len(head), *(len(cells[i]) for cells in body)) for i, head in enumerate(heads)]
-    right = (False, False, True, True, True, True, False)
-
-    def line(cells: Sequence[str]) -> str:
-        shown = [f"{cell:>{w}}" if r else f"{cell:<{w}}" for cell, w, r in zip(cells, widths, right)]
-        return (" " + "  ".join(shown)).rstrip()
-
-    rule = "=" * (sum(widths) + 2 * len(widths))
-    parts = [*header_lines(table), "", line(heads), rule, *map(line, body)]
-    footer = footer_lines(table)
-    return "\n".join([*parts, *([""] if footer else []), *footer]) + "\n"
+    """The table for people."""
+    return grid_text(table_grid(table))
 
 
 def table_csv(table: Table) -> str:
     """One record per row, values with all their digits."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(_record(table, table.rows[0])), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_record(table, row) for row in table.rows)
-    return stream.getvalue()
+    return records_csv([_record(table, row) for row in table.rows])
 
 
 def table_markdown(table: Table) -> str:
     """A pipe table with header and footer as lists."""
-    lines = [*(f"- {_markdown(line)}" for line in header_lines(table)), ""]
-    lines += ["| subset | metric | value | ± s.e. | n | missing | better |", "|---|---|---:|---:|---:|---:|---|"]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(table, row)) + " |" for row in table.rows]
-    footer = footer_lines(table)
-    lines += ["", *(f"- {_markdown(line)}" for line in footer)] if footer else []
-    return "\n".join(lines) + "\n"
+    return grid_markdown(table_grid(table))
 
 
 def table_latex(table: Table) -> str:
     """A plain `tabular`; header and footer as comments."""
-    lines = [f"% {line}" for line in header_lines(table)]
-    lines += [r"\begin{tabular}{llrrrrl}", r"\hline"]
-    lines += [r"subset & metric & value & $\pm$ s.e. & $n$ & missing & better \\", r"\hline"]
-    lines += [" & ".join(map(_latex, _cells(table, row))) + r" \\" for row in table.rows]
-    lines += [r"\hline", r"\end{tabular}", *(f"% {line}" for line in footer_lines(table))]
-    return "\n".join(lines) + "\n"
+    return grid_latex(table_grid(table))
 
 
 def table_data(table: Table) -> dict[str, Any]:
@@ -155,6 +155,7 @@ def header_lines(table: Table) -> list[str]:
         f"protocol {table.protocol}, {len(table.items)} items, {complete} complete",
         f"LPIPS v0.1 through {table.lpips_network}; {table.sample_count} samples per surface{seed}",
         "clip, lpips, ssim, f1 ×100; psnr in dB; cd and chamfer in cm; all lpips unscaled; ± is one standard error",
+        f"95 % interval: of the mean over items, percentile bootstrap with {RESAMPLES:,} resamples",
     ]
     if table.weights:
         lines.append(
@@ -162,7 +163,7 @@ def header_lines(table: Table) -> list[str]:
         )
     if table.versions:
         lines.append("versions " + ", ".join(f"{name} {version}" for name, version in table.versions.items()))
-    return _one_line_each(lines)
+    return lines
 
 
 def footer_lines(table: Table) -> list[str]:
@@ -178,19 +179,16 @@ def footer_lines(table: Table) -> list[str]:
             lines.append(f"missing {item}{view}: {problem.reason}")
         if len(problems) > _PROBLEMS_PER_ITEM:
             lines.append(f"missing {item}: and {len(problems) - _PROBLEMS_PER_ITEM} more")
-    return _one_line_each(lines)
-
-
-def _one_line_each(lines: Sequence[str]) -> list[str]:
-    """Names and reasons may hold line ends, with which they could leave a LaTeX comment or a list."""
-    return [" ".join(line.split()) for line in lines if line.strip()]
+    return lines
 
 
 def _cells(table: Table, row: Row) -> tuple[str, ...]:
     finite = math.isfinite(row.standard_error)
     error = format(row.standard_error, row.plan.form) if finite else ""
     label = f"lpips ({table.lpips_network})" if row.plan.label == "lpips" else row.plan.label
-    return row.plan.subset, label, shown_value(row), error, str(row.n), str(row.missing), row.plan.metric.better
+    interval = interval_text(row.low, row.high, row.plan.form)
+    counts = (str(row.n), str(row.missing))
+    return row.plan.subset, label, shown_value(row), error, interval, *counts, row.plan.metric.better
 
 
 def _record(table: Table, row: Row) -> dict[str, Any]:
@@ -199,9 +197,11 @@ def _record(table: Table, row: Row) -> dict[str, Any]:
         "subset": row.plan.subset,
         "metric": row.plan.label,
         "metric_id": row.plan.metric.id,
-        "value": _json_number(row.value) if row.n else None,
+        "value": json_number(row.value) if row.n else None,
         "shown": shown_value(row),
-        "standard_error": _json_number(row.standard_error) if math.isfinite(row.standard_error) else None,
+        "standard_error": finite_or_none(row.standard_error),
+        "low": finite_or_none(row.low),
+        "high": finite_or_none(row.high),
         "n": row.n,
         "missing": row.missing,
         "better": row.plan.metric.better,
@@ -210,18 +210,3 @@ def _record(table: Table, row: Row) -> dict[str, Any]:
         "not_run": row.not_run,
         "note": row.note,
     }
-
-
-def _json_number(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)
-
-
-def _markdown(text: str) -> str:
-    """Names and reasons must make neither HTML elements nor links nor pictures; commands stay as they are typed."""
-    return text.replace("\\", "\\\\").replace("<", "\\<").replace("[", "\\[")
-
-
-def _latex(text: str) -> str:
-    for sign in "&%#_$":
-        text = text.replace(sign, "\\" + sign)
-    return text.replace("–", "--")

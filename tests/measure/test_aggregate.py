@@ -90,6 +90,23 @@ def test_f1_of_the_last_item_and_the_mean_beside_it() -> None:
     assert (averaged.value, averaged.n) == (pytest.approx(50), 3)
 
 
+def test_a_mean_has_an_interval_and_the_last_items_value_has_none() -> None:
+    """0, 0 and 3 cm: all resamples but 8 of 27 hold a 3, one of 27 nothing else."""
+    scores = per_item("cd", "geom", [0.0, 0.0, 0.03]) + per_item("f1@5", "geom", [0.2, 0.4, 0.9])
+    filled = rows(scores, "last")
+    assert (filled["geom", "cd"].low, filled["geom", "cd"].high) == pytest.approx((0.0, 3.0))
+    assert math.isnan(filled["geom", "f1@5"].low)
+    assert math.isnan(filled["geom", "f1@5"].high)
+    assert "±" in filled["geom", "f1@5"].note
+
+
+@pytest.mark.parametrize("odd", [math.inf, -math.inf, math.nan])
+def test_a_mean_that_is_no_number_has_no_interval(odd: float) -> None:
+    row = rows(per_item("psnr", "ortho_front", [10, odd, 30]))["front", "psnr"]
+    assert math.isnan(row.low)
+    assert math.isnan(row.high)
+
+
 def test_the_last_item_is_the_lists_not_the_alphabets() -> None:
     items = ["z/first", "a/last"]
     scores = [Score("z/first", "f1@5", "geom", 0.1), Score("a/last", "f1@5", "geom", 0.2)]

@@ -94,16 +94,33 @@ def test_json_is_strict_and_keeps_infinities(value: float, stored: object) -> No
 def test_markdown_cells_line_up() -> None:
     lines = [line for line in WRITERS["md"](table()).split("\n") if line.startswith("|")]
     assert len(lines) == 19
-    assert {line.count("|") for line in lines} == {8}
+    assert {line.count("|") for line in lines} == {9}
 
 
 def test_latex_is_escaped() -> None:
     text = WRITERS["tex"](table())
     body = [line for line in text.split("\n") if line.endswith(r"\\")]
     assert len(body) == 18
-    assert all(line.count("&") == 6 for line in body)
+    assert all(line.count("&") == 7 for line in body)
     assert "–" not in "\n".join(body)
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
+
+
+def test_the_interval_stands_in_every_format() -> None:
+    """Two items, 1 and 3 cm: each end of the interval has a quarter of all resamples."""
+    items = ("a/one", "a/two")
+    scores = [Score("a/one", "cd", "geom", 0.01), Score("a/two", "cd", "geom", 0.03)]
+    two = Table("t", "paper", "alex", items, aggregate(plan_rows(lpips_metric("alex"), "last"), scores, items, {}))
+    cells = ["geom", "cd", "2.000", "1.000", "1.000", "to", "3.000", "2", "0", "lower"]
+    assert cells in [line.split() for line in WRITERS["txt"](two).split("\n")]
+    assert "| geom | cd | 2.000 | 1.000 | 1.000 to 3.000 | 2 | 0 | lower |" in WRITERS["md"](two)
+    assert r"geom & cd & 2.000 & 1.000 & 1.000 to 3.000 & 2 & 0 & lower \\" in WRITERS["tex"](two)
+    assert r"subset & metric & value & $\pm$ s.e. & 95 \% interval & n & missing & better \\" in WRITERS["tex"](two)
+    record = next(r for r in csv.DictReader(io.StringIO(WRITERS["csv"](two))) if r["metric"] == "cd")
+    assert (float(record["low"]), float(record["high"])) == pytest.approx((1.0, 3.0))
+    rows = {(row["subset"], row["metric"]): row for row in json.loads(WRITERS["json"](two))["rows"]}
+    assert (rows["all", "chamfer"]["low"], rows["all", "chamfer"]["high"]) == pytest.approx((1.0, 3.0))
+    assert (rows["front", "psnr"]["low"], rows["front", "psnr"]["high"]) == (None, None)
 
 
 def test_all_formats_are_written(tmp_path) -> None:

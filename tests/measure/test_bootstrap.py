@@ -1,0 +1,187 @@
+"""The interval of a mean: enumerated and binomial truths, SciPy's bootstrap, and the laws a comparison rests on."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from _measure.statistics import NO_INTERVAL, RESAMPLES, Interval, mean, mean_interval, standard_error
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+NUMBERS = st.lists(st.floats(-100, 100, allow_subnormal=False), min_size=2, max_size=12)
+QUICK = settings(derandomize=True, max_examples=25, deadline=None)
+
+
+def ends(interval: Interval) -> tuple[float, float]:
+    return interval.low, interval.high
+
+
+def enumerated(values: list[float]) -> tuple[float, float]:
+    """The same percentiles over all nⁿ resamples instead of 10,000 drawn ones."""
+    means = sorted(math.fsum(chosen) / len(values) for chosen in itertools.product(values, repeat=len(values)))
+    tail = len(means) // 40
+    return means[tail], means[-1 - tail]
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [
+        ([0.0, 1.0], 0.0, 1.0),  # a quarter of the resamples at each end
+        ([0.0, 0.0, 3.0], 0.0, 3.0),  # (2/3)³ = 30 % and (1/3)³ = 3.7 %
+        ([0.0, 0.0, 0.0, 1.0], 0.0, 0.75),  # P(1) = 0.4 %, P(at least ¾) = 5.1 %
+        ([1.0, 1.0, 1.0, 0.0], 0.25, 1.0),
+    ],
+)
+def test_ends_by_counting(values: list[float], low: float, high: float) -> None:
+    assert ends(mean_interval(values)) == pytest.approx((low, high), abs=1e-15)
+
+
+def test_five_values_are_those_of_all_resamples() -> None:
+    """3,125 resamples enumerated; powers of two, so that neighbouring means differ. Drawn: off by few of them."""
+    values = [1.0, 2.0, 4.0, 8.0, 16.0]
+    assert ends(mean_interval(values)) == pytest.approx(enumerated(values), abs=0.4)
+
+
+@pytest.mark.parametrize(("count", "share"), [(20, 0.3), (40, 0.1), (68, 0.25), (200, 0.4)])
+def test_zeros_and_ones_are_binomial(count: int, share: float) -> None:
+    """The sum of a resample of zeros and ones is binomial; one step is allowed where a step lies at the percentile."""
+    ones = round(count * share)
+    interval = mean_interval([1.0] * ones + [0.0] * (count - ones))
+    expected = stats.binom.ppf([0.025, 0.975], count, ones / count) / count
+    assert ends(interval) == pytest.approx(tuple(expected), abs=1.01 / count)
+    below = stats.binom.cdf(round(interval.low * count) - 1, count, ones / count)
+    above = stats.binom.sf(round(interval.high * count), count, ones / count)
+    spread = 5 * math.sqrt(0.025 * 0.975 / RESAMPLES)  # five standard errors of a counted share
+    assert below < 0.025 + spread
+    assert above < 0.025 + spread
+
+
+@pytest.mark.parametrize("count", [12, 68])
+@pytest.mark.parametrize("kind", ["normal", "lognormal"])
+def test_intervals_are_scipys(count: int, kind: str) -> None:
+    """Two draws of 10,000: an end's own error is about 0.03 standard errors of the mean; 0.1 is three times that."""
+    values = getattr(np.random.default_rng(count), kind)(size=count)
+    other = stats.bootstrap(
+        (values,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    tolerance = 0.1 * stats.sem(values)
+    assert ends(mean_interval(list(values))) == pytest.approx((other.low, other.high), abs=tolerance)
+
+
+def test_many_normal_values_give_the_textbook_interval() -> None:
+    values = list(np.random.default_rng(3).normal(5.0, 2.0, 5_000))
+    reach = 1.96 * stats.sem(values)
+    assert ends(mean_interval(values)) == pytest.approx((mean(values) - reach, mean(values) + reach), abs=reach / 15)
+
+
+def test_coverage_of_a_dozen_normal_items_is_what_the_docstring_says() -> None:
+    """1.96 √((n−1)/n) standard errors on Student's distribution; simulated, with the binomial error of 300 draws."""
+    stated = {12: 0.91, 68: 0.94}
+    for count, coverage in stated.items():
+        reach = stats.norm.ppf(0.975) * math.sqrt((count - 1) / count)
+        assert 1 - 2 * stats.t.sf(reach, count - 1) == pytest.approx(coverage, abs=0.006)
+    draws = np.random.default_rng(5).normal(size=(300, 12))
+    hits = [interval.low <= 0 <= interval.high for interval in (mean_interval(list(draw)) for draw in draws)]
+    assert np.mean(hits) == pytest.approx(stated[12], abs=3 * math.sqrt(0.91 * 0.09 / 300))
+
+
+@pytest.mark.parametrize(
+    "values", [[], [1.0], [1.0, math.inf], [1.0, -math.inf, 2.0], [math.nan, 1.0], [math.inf] * 3, [1e308] * 3]
+)
+def test_no_interval_of_one_value_or_of_what_is_no_number(values: list[float]) -> None:
+    interval = mean_interval(values)
+    assert math.isnan(interval.low)
+    assert math.isnan(interval.high)
+    assert not interval.exists
+    assert not interval.contains_zero
+
+
+def test_values_whose_squares_overflow_are_no_crash() -> None:
+    assert mean([1e308] * 3) == math.inf
+    assert math.isnan(standard_error([1e200, -1e200]))
+
+
+@pytest.mark.parametrize("value", [0.1, -1 / 3, 0.0, 1e100])
+@pytest.mark.parametrize("count", [2, 7, 49])
+def test_constant_values_have_no_width(value: float, count: int) -> None:
+    assert ends(mean_interval([value] * count)) == (value, value)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "contains"), [(-1, 1, True), (0, 1, True), (-1, 0, True), (0.1, 1, False), (-1, -0.1, False)]
+)
+def test_what_contains_zero(low: float, high: float, contains: bool) -> None:
+    assert Interval(low, high).contains_zero is contains
+
+
+def test_the_absent_interval_contains_nothing() -> None:
+    assert not NO_INTERVAL.contains_zero
+
+
+@QUICK
+@given(NUMBERS, st.randoms(use_true_random=False))
+def test_order_does_not_matter(values: list[float], random) -> None:
+    shuffled = list(values)
+    random.shuffle(shuffled)
+    assert mean_interval(shuffled) == mean_interval(values)
+
+
+@QUICK
+@given(NUMBERS)
+def test_the_interval_of_the_negatives_is_the_mirror_image(values: list[float]) -> None:
+    low, high = ends(mean_interval(values))
+    assert ends(mean_interval([-value for value in values])) == (-high, -low)
+
+
+@QUICK
+@given(NUMBERS, st.sampled_from([0.25, 2.0, 1024.0]))
+def test_scaling_by_a_power_of_two_is_exact(values: list[float], scale: float) -> None:
+    low, high = ends(mean_interval(values))
+    assert ends(mean_interval([scale * value for value in values])) == (scale * low, scale * high)
+
+
+@QUICK
+@given(NUMBERS, st.floats(-100, 100))
+def test_shifting_shifts(values: list[float], shift: float) -> None:
+    low, high = ends(mean_interval(values))
+    assert ends(mean_interval([v + shift for v in values])) == pytest.approx((low + shift, high + shift), abs=1e-10)
+
+
+@QUICK
+@given(NUMBERS)
+def test_the_interval_lies_between_the_extremes(values: list[float]) -> None:
+    low, high = ends(mean_interval(values))
+    slack = 1e-12 * max(map(abs, values))
+    assert min(values) - slack <= low <= high <= max(values) + slack
+
+
+def test_bits_are_the_same_in_another_process_and_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Literal ends: a change of the draw, or of NumPy's stream, is noticed."""
+    values = [0.5, 1.25, 2.0, 8.0, 3.5, 0.125, 7.0]
+    code = f"from _measure.statistics import mean_interval as m; i = m({values}); print(repr(i.low), repr(i.high))"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    here = mean_interval(values)
+    assert answer.stdout.split() == [repr(here.low), repr(here.high)] == ["1.1428571428571432", "5.464285714285714"]
+    monkeypatch.setattr("_measure.statistics._DRAWS_AT_ONCE", 7 * 1000)
+    assert mean_interval(values) == here
+
+
+def test_memory_is_bounded_for_many_items() -> None:
+    """20,000 items would need 1.6 GB for all ranks at once."""
+    import tracemalloc
+
+    values = list(np.linspace(0, 1, 20_000))
+    tracemalloc.start()
+    mean_interval(values)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6
