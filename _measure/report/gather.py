@@ -23,8 +23,8 @@ from _measure.crops import box_of_region
 from _measure.protocols import GEOMETRY, subset_of_camera
 from _measure.report.pages import fact_with_link
 from _measure.report.pictures import Job, Made
-from _measure.report.records import Box, Column, Fact, Item, Model, Report, View
-from _measure.report.scored import Scored
+from _measure.report.records import Box, Fact, Item, Model, Report, View
+from _measure.report.scored import Scored, columns_of, view_scores
 
 _NOT_COMPARABLE = (
     "These characters are not the published benchmark: no number on this page can be compared with published ones."
@@ -180,7 +180,7 @@ def report_record(
         facts=tuple(facts),
         machine=(*settings, *digests, *machine),
         table=scored.table,
-        columns=tuple(Column(plan.subset, plan.label, plan.metric.better) for plan in scored.plans),
+        columns=columns_of(scored),
         items=tuple(items),
         note=str(record.note),
         notices=(_COMPARE_WITH_VERIFY if is_benchmark else _NOT_COMPARABLE, *scored.notices, *notices),
@@ -199,12 +199,6 @@ def without_folders(sentence: str, folders: Sequence[Path]) -> str:
 
 
 def _view(camera: str, item: str, made: Made, region: Region | None, scored: Scored) -> View:
-    scores = []
-    for metric in dict.fromkeys(plan.metric for plan in scored.plans if plan.views != GEOMETRY):
-        value = scored.values.get((item, metric.id), {}).get(camera)
-        if value is not None:
-            scale = next(plan.scale for plan in scored.plans if plan.metric == metric)
-            scores.append(Fact(metric.label, f"{value * scale:.3f}"))
     mean_error = made.mean_errors.get(camera)
     return View(
         camera=camera,
@@ -214,7 +208,7 @@ def _view(camera: str, item: str, made: Made, region: Region | None, scored: Sco
         error=made.files.get(f"error/{camera}", ""),
         mean_error="" if mean_error is None else f"{100 * mean_error:.2f} %",
         box=None if region is None else _share_of_picture(region, camera),
-        scores=tuple(scores),
+        scores=view_scores(scored, item, camera),
     )
 
 

@@ -29,6 +29,7 @@ class TableRow:
         subset, metric: what the row is called.
         value: scaled value, ``not run``, or a dash.
         standard_error: of the mean, formatted; empty where there is none.
+        interval: 95 % interval of the value, formatted; empty where there is none.
         n, missing: items with and without a value.
         better: which direction is an improvement.
         is_core: one of the twelve rows of the published table.
@@ -39,6 +40,7 @@ class TableRow:
     metric: str
     value: str
     standard_error: str
+    interval: str
     n: int
     missing: int
     better: Direction
@@ -50,21 +52,22 @@ class TableRow:
 class ScoreTable:
     """The run's table; without rows where the run is not measured yet."""
 
-    protocol: str
-    network: str
-    item_count: int
-    missing_count: int
+    protocol: str = ""
+    network: str = ""
+    item_count: int = 0
+    missing_count: int = 0
     facts: tuple[Fact, ...] = ()
     rows: tuple[TableRow, ...] = ()
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the per-item scores."""
+    """One column of the per-item scores; `mean` is over all items with a value, formatted."""
 
     subset: str
     metric: str
     better: Direction
+    mean: str
 
 
 @dataclass(frozen=True)

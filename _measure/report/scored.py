@@ -1,132 +1,88 @@
-"""What `measure` left in a run folder: the table, formatted, and every character's scores beside the others'."""
+"""What `measure` left in a run folder, ready to be shown: the table, and each character's scores beside the others'."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from _exchange.errors import FormatError, InputError
 from _exchange.run_folder import RunFolder
-from _exchange.run_record import read_json_object
-from _exchange.scores import Score, read_scores
-from _measure.aggregate import RowPlan, item_value, plan_rows
-from _measure.metrics.description import lpips_metric
-from _measure.report.records import Cell, Fact, ScoreTable, TableRow
-
-MEASURE_COMMAND = "python3 -m _scripts.measure"
-_KNOWN_NETWORKS = ("alex", "vgg", "squeeze")
-_CORE_ROWS = sum(plan.is_core for plan in plan_rows(lpips_metric("squeeze"), "mean"))
+from _measure.aggregate import Row, RowPlan
+from _measure.metrics.description import Metric
+from _measure.report.records import Cell, Column, Fact, ScoreTable, TableRow
+from _measure.scored_run import MEASURE_COMMAND, ScoredRun
+from _measure.statistics import mean
+from _measure.table import shown_value
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What `measure` left in the run folder.
+    """The scores of a run as its pages show them; empty where it is not measured.
 
     Attributes:
         table: formatted.
         plans: rows with values per item.
-        values: raw scores by item, metric and view.
+        rows: scaled values by item, one mapping per plan.
+        values: raw scores by item and metric, then by view.
         problems: view and reason by item; the view is empty for the item as a whole.
         notices: what is missing or damaged.
     """
 
-    table: ScoreTable
-    plans: tuple[RowPlan, ...]
-    values: Mapping[tuple[str, str], Mapping[str, float]]
-    problems: Mapping[str, tuple[tuple[str, str], ...]]
+    table: ScoreTable = field(default_factory=ScoreTable)
+    plans: tuple[RowPlan, ...] = ()
+    rows: tuple[Mapping[str, float], ...] = ()
+    values: Mapping[tuple[str, str], Mapping[str, float]] = field(default_factory=dict)
+    problems: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 
 
 def read_scored(run: RunFolder) -> Scored:
     """Scores and table of a run; what is missing or damaged becomes a notice."""
-    notices = []
-    table, problems, network = ScoreTable("", "", 0, 0), dict[str, tuple[tuple[str, str], ...]](), "squeeze"
-    scores: list[Score] = []
+    if not run.scores.is_file() and not run.table("json").is_file():
+        return Scored(notices=(f"This run is not measured yet: {MEASURE_COMMAND} brings scores and table.",))
     try:
-        value = read_json_object(run.table("json")) if run.table("json").is_file() else None
-        if value is not None:
-            table, problems = _table_of(value), _problems_of(value)
-            network = table.network if table.network in _KNOWN_NETWORKS else network
-        scores = read_scores(run.scores) if run.scores.is_file() else []
+        return scored_of(ScoredRun.read(run))
     except (FormatError, InputError) as error:
-        notices.append(f"The scores cannot be read: {error} Run {MEASURE_COMMAND} again.")
-    if not table.rows and not notices:
-        notices.append(f"This run is not measured yet: {MEASURE_COMMAND} brings scores and table.")
-    values: dict[tuple[str, str], dict[str, float]] = {}
-    for score in scores:
-        values.setdefault((score.item, score.metric), {})[score.view] = score.value
-    found = {metric for _, metric in values}
-    plans = plan_rows(lpips_metric(network), "mean")  # type: ignore[arg-type]  # one of the known networks
-    return Scored(table, tuple(p for p in plans if p.metric.id in found), values, problems, tuple(notices))
+        return Scored(notices=(f"The scores cannot be read: {error} Run {MEASURE_COMMAND} again.",))
 
 
-def _table_of(value: Mapping[str, Any]) -> ScoreTable:
-    """The table of `table.json`; raises `FormatError` where it is none."""
-    try:
-        rows = tuple(
-            TableRow(
-                subset=str(row["subset"]),
-                metric=str(row["metric"]),
-                value=str(row["shown"]),
-                standard_error=_error_text(row["standard_error"], str(row["shown"])),
-                n=int(row["n"]),
-                missing=int(row["missing"]),
-                better="higher" if row["better"] == "higher" else "lower",
-                is_core=place < _CORE_ROWS,
-                remark=str(row["not_run"] or row["note"]),
-            )
-            for place, row in enumerate(value["rows"])
-        )
-        weights = [Fact(f"weights {name}", f"SHA-256 {digest}") for name, digest in value["weights"].items()]
-        versions = [Fact(str(name), str(version)) for name, version in value["versions"].items()]
-        seed = f", {value['sample_seed']}" if value["sample_seed"] else ""
-        samples = Fact("surface samples", f"{value['sample_count']} per surface{seed}")
-        return ScoreTable(
-            protocol=str(value["protocol"]),
-            network=str(value["lpips_network"]),
-            item_count=int(value["item_count"]),
-            missing_count=len({str(problem["item"]) for problem in value["problems"]}),
-            facts=(samples, *weights, *versions),
-            rows=rows,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise FormatError("", "a table with rows", f"{type(error).__name__}: {error}", file="table.json") from error
-
-
-def _problems_of(value: Mapping[str, Any]) -> dict[str, tuple[tuple[str, str], ...]]:
-    """View and reason by item; raises `FormatError` where they are none."""
+def scored_of(scored: ScoredRun) -> Scored:
+    """The same from scores that were read already."""
+    rows = [(row, scored.values(row.plan)) for row in scored.rows]
+    with_values = [(row.plan, values) for row, values in rows if values]
+    by_view: dict[tuple[str, str], dict[str, float]] = {}
+    for score in scored.scores:
+        by_view.setdefault((score.item, score.metric), {})[score.view] = score.value
     problems: dict[str, tuple[tuple[str, str], ...]] = {}
-    try:
-        for problem in value["problems"]:
-            item, view, reason = (str(problem[name]) for name in ("item", "view", "reason"))
-            problems[item] = (*problems.get(item, ()), (view, reason))
-    except (KeyError, TypeError) as error:
-        raise FormatError("problems", "objects with item, view and reason", repr(error), file="table.json") from error
-    return problems
+    for problem in scored.problems:
+        problems[problem.item] = (*problems.get(problem.item, ()), (problem.view, problem.reason))
+    return Scored(
+        table=_table_of(scored, [row for row, _ in rows]),
+        plans=tuple(plan for plan, _ in with_values),
+        rows=tuple(values for _, values in with_values),
+        values=by_view,
+        problems=problems,
+    )
 
 
-def _error_text(error: object, shown: str) -> str:
-    """A standard error in the form of its value: as many decimals, with an exponent where the value has one."""
-    if not isinstance(error, (int, float)):
-        return ""
-    number, exponent, _ = shown.partition("E")
-    return f"{error:.{len(number.partition('.')[2]) or 3}{exponent or 'f'}}"
+def columns_of(scored: Scored) -> tuple[Column, ...]:
+    """The columns of the per-item scores, each with its mean over all items."""
+    columns = []
+    for plan, values in zip(scored.plans, scored.rows):
+        average = mean(list(values.values()))
+        columns.append(Column(plan.subset, plan.label, plan.metric.better, format(average, plan.form)))
+    return tuple(columns)
 
 
 def cells_of(scored: Scored, names: Sequence[str]) -> dict[str, tuple[Cell, ...]]:
     """Per item its scores in the order of `scored.plans`, ranked within each column."""
     columns = []
-    for plan in scored.plans:
-        values: dict[str, float] = {}
-        for name in names:
-            value = item_value(scored.values.get((name, plan.metric.id), {}), plan.views)
-            if value is not None:
-                values[name] = value * plan.scale
-        ordered = sorted((v for v in values.values() if not math.isnan(v)), reverse=plan.metric.better == "higher")
+    for plan, values in zip(scored.plans, scored.rows):
+        known = {name: values[name] for name in names if name in values}
+        ordered = sorted((v for v in known.values() if not math.isnan(v)), reverse=plan.metric.better == "higher")
         column = {}
-        for name, value in values.items():
+        for name, value in known.items():
             shown = format(value, plan.form)
             if math.isnan(value):
                 column[name] = Cell(shown)
@@ -135,3 +91,52 @@ def cells_of(scored: Scored, names: Sequence[str]) -> dict[str, tuple[Cell, ...]
                 column[name] = Cell(shown, value, rank)
         columns.append(column)
     return {name: tuple(column.get(name, Cell("–")) for column in columns) for name in names}
+
+
+def view_scores(scored: Scored, item: str, camera: str) -> tuple[Fact, ...]:
+    """What one picture scored, metric by metric, in the table's scale."""
+    scales: dict[Metric, float] = {}
+    for plan in scored.plans:
+        scales.setdefault(plan.metric, plan.scale)
+    facts = []
+    for metric, scale in scales.items():
+        value = scored.values.get((item, metric.id), {}).get(camera)
+        if value is not None:
+            facts.append(Fact(metric.label, f"{value * scale:.3f}"))
+    return tuple(facts)
+
+
+def _table_of(scored: ScoredRun, rows: Sequence[Row]) -> ScoreTable:
+    seed = f", {scored.sample_seed}" if scored.sample_seed else ""
+    return ScoreTable(
+        protocol=scored.protocol,
+        network=scored.lpips_network,
+        item_count=len(scored.items),
+        missing_count=len({problem.item for problem in scored.problems}),
+        facts=(
+            Fact("surface samples", f"{scored.sample_count} per surface{seed}"),
+            Fact("pictures", scored.pictures),
+            Fact("networks ran on", scored.device),
+            *(Fact(f"weights {name}", f"SHA-256 {digest}") for name, digest in scored.weights.items()),
+            *(Fact(name, version) for name, version in scored.versions.items()),
+        ),
+        rows=tuple(map(table_row, rows)),
+    )
+
+
+def table_row(row: Row) -> TableRow:
+    """One row of the table as text; an interval stands only where both ends are finite."""
+    plan = row.plan
+    known = math.isfinite(row.low) and math.isfinite(row.high)
+    return TableRow(
+        subset=plan.subset,
+        metric=plan.label,
+        value=shown_value(row),
+        standard_error=format(row.standard_error, plan.form) if math.isfinite(row.standard_error) else "",
+        interval=f"{format(row.low, plan.form)} … {format(row.high, plan.form)}" if known else "",
+        n=row.n,
+        missing=row.missing,
+        better=plan.metric.better,
+        is_core=plan.is_core,
+        remark=row.not_run or row.note,
+    )

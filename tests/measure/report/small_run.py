@@ -18,8 +18,8 @@ from _exchange.run_folder import RunFolder
 from _exchange.run_record import ItemStatus, RunRecord
 from _exchange.scores import Score, write_scores
 from _measure.aggregate import aggregate, plan_rows
+from _measure.item_scores import Problem
 from _measure.metrics.description import lpips_metric
-from _measure.protocols import Problem
 from _measure.table import Table, write_tables
 
 HOSTILE = "<script>alert(1)</script>"

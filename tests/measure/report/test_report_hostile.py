@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,11 +12,10 @@ import pytest
 
 from _exchange.run_record import ItemStatus, RunRecord
 from _exchange.scores import Score, write_scores
-from _measure.aggregate import plan_rows
+from _measure.aggregate import Row, plan_rows
 from _measure.metrics.description import lpips_metric
 from _measure.report.pages import fact_with_link, js_number, model_script, quoted_path
-from _measure.report.records import ScoreTable
-from _measure.report.scored import Scored, cells_of, read_scored
+from _measure.report.scored import Scored, cells_of, read_scored, table_row
 from _measure.report.write import write_report
 from tests.measure.report.markup import Markup
 from tests.measure.report.small_run import FAILED, ITEMS, ODD, PLAIN, SmallRun
@@ -36,12 +36,12 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "a problem without its reason": lambda value: value["problems"][0].pop("reason"),
     "problems that are numbers": lambda value: value.update(problems=3),
     "problems that are texts": lambda value: value.update(problems=["gone"]),
-    "an infinite count": lambda value: value["rows"][0].update(n=float("inf")),
-    "a count that is no number": lambda value: value["rows"][0].update(missing="many"),
-    "an infinite number of items": lambda value: value.update(item_count=float("inf")),
+    "an infinite number of samples": lambda value: value.update(sample_count=float("inf")),
     "rows that are an object": lambda value: value.update(rows={"a": 1}),
     "weights that are a list": lambda value: value.update(weights=[1]),
     "no versions": lambda value: value.pop("versions"),
+    "an unknown network": lambda value: value.update(lpips_network=HOSTILE),
+    "items that are a number": lambda value: value.update(items=12),
 }
 
 
@@ -56,30 +56,42 @@ def test_an_odd_table_is_a_notice_and_no_crash(copy: SmallRun, name: str) -> Non
 
 def test_hostile_texts_of_the_table_make_no_element(copy: SmallRun) -> None:
     def change(value: dict[str, Any]) -> None:
-        value.update(protocol=HOSTILE, sample_seed=HOSTILE, weights={HOSTILE: HOSTILE})
-        value["rows"][0].update(subset=HOSTILE, metric=HOSTILE, shown=HOSTILE, better=HOSTILE, note=HOSTILE)
+        value.update(sample_seed=HOSTILE, weights={HOSTILE: HOSTILE}, pictures=HOSTILE, device=HOSTILE)
+        value["rows"][0].update(not_run=HOSTILE)
 
     change_table(copy, change)
     markup = Markup(write_report(copy.run))
-    assert HOSTILE in markup.text
+    assert markup.text.count(HOSTILE) >= 5
     assert not any("onerror" in attributes for _, attributes in markup.tags)
     assert not any("example.org" in at.get("src", "") for _, at in markup.tags)
 
 
-def test_an_unknown_network_shows_its_name_and_no_scores_of_another(copy: SmallRun) -> None:
-    change_table(copy, lambda value: value.update(lpips_network=HOSTILE))
-    scored = read_scored(copy.run)
-    assert scored.table.network == HOSTILE
-    assert {plan.metric.id for plan in scored.plans} == {"psnr", "lpips_squeeze", "cd"}
+def test_rows_come_from_the_scores_and_not_from_the_table_beside_them(copy: SmallRun) -> None:
+    def change(value: dict[str, Any]) -> None:
+        for row in value["rows"]:
+            row.update(value=99.0, shown="99.000", n=7)
+
+    change_table(copy, change)
+    rows = {(row.subset, row.metric): row for row in read_scored(copy.run).table.rows}
+    assert rows["geom", "cd"].value == "2.000"  # mean of 1 and 3 cm
+    assert rows["geom", "cd"].n == 2
 
 
 @pytest.mark.parametrize(
-    ("error", "shown", "text"),
-    [(0.5, "1.25", "0.50"), (0.25, "3.4943E-02", "2.5000E-01"), (2, "inf", "2.000"), (None, "1.0", ""), ("x", "1", "")],
+    ("error", "interval", "form", "texts"),
+    [
+        (0.5, (1.0, 2.0), ".2f", ("0.50", "1.00 … 2.00")),
+        (0.25, (0.03, 0.04), ".4E", ("2.5000E-01", "3.0000E-02 … 4.0000E-02")),
+        (math.nan, (math.nan, math.nan), ".3f", ("", "")),
+        (0.5, (1.0, math.inf), ".3f", ("0.500", "")),
+    ],
 )
-def test_a_standard_error_has_the_form_of_its_value(copy: SmallRun, error: object, shown: str, text: str) -> None:
-    change_table(copy, lambda value: value["rows"][0].update(standard_error=error, shown=shown))
-    assert read_scored(copy.run).table.rows[0].standard_error == text
+def test_errors_and_intervals_have_the_form_of_their_value(
+    error: float, interval: tuple[float, float], form: str, texts: tuple[str, str]
+) -> None:
+    plan = replace(plan_rows(lpips_metric("squeeze"), "mean")[0], form=form)
+    shown = table_row(Row(plan, 1.25, error, 2, 1, low=interval[0], high=interval[1]))
+    assert (shown.standard_error, shown.interval) == texts
 
 
 def test_scores_of_strangers_and_undefined_ones_change_no_rank(copy: SmallRun) -> None:
@@ -97,9 +109,7 @@ def test_scores_of_strangers_and_undefined_ones_change_no_rank(copy: SmallRun) -
 @pytest.mark.parametrize(("metric", "best"), [("cd", "a"), ("psnr", "c")])
 def test_ranks_run_from_the_best_to_the_worst_and_equals_share(metric: str, best: str) -> None:
     plan = next(plan for plan in plan_rows(lpips_metric("squeeze"), "mean") if plan.metric.id == metric)
-    view = "geom" if metric == "cd" else "ortho_front"
-    values = {(name, metric): {view: number} for name, number in zip("abxc", (1.0, 2.0, 2.0, 4.0))}
-    cells = cells_of(Scored(ScoreTable("", "", 0, 0), (plan,), values, {}), "abxc")
+    cells = cells_of(Scored(plans=(plan,), rows=(dict(zip("abxc", (1.0, 2.0, 2.0, 4.0))),)), "abxc")
     ranks = {name: cell[0].rank for name, cell in cells.items()}
     assert ranks[best] == 0
     assert max(ranks.values()) == 1
