@@ -132,11 +132,20 @@ _work_of_this_process: list[Callable[..., Any]] = []
 def _begin(parent: int, prepare: Callable[..., Callable[..., Any]], arguments: tuple[object, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    _work_of_this_process[:] = [ready_work(prepare, arguments)]
+
+
+def ready_work(
+    prepare: Callable[..., Callable[[Piece], Result]], arguments: tuple[object, ...]
+) -> Callable[[Piece], Result]:
+    """What `prepare` returns; where it fails, its error is raised by the first piece.
+
+    So it reaches the parent: a process that cannot start would only be called broken.
+    """
     try:
-        work = prepare(*arguments)
-    except Exception as error:  # handed to the parent with the first piece; a pool would only say that it is broken
-        work = partial(_refuse, error)
-    _work_of_this_process[:] = [work]
+        return prepare(*arguments)
+    except Exception as error:
+        return partial(_refuse, error)
 
 
 def _refuse(error: Exception, _: Any) -> NoReturn:
