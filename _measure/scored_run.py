@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any, TypeVar, get_args
 
-from _exchange.errors import FormatError
-from _exchange.protocol import protocol_named
+from _exchange.errors import FormatError, InputError
+from _exchange.protocol import Way, protocol_named
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import read_json_object
 from _exchange.scores import Score, read_scores
@@ -29,6 +31,7 @@ _TEXTS = (
     "pictures",
     "device",
 )
+_ALLOWED = {"protocol": get_args(Way), "lpips_network": get_args(LpipsBackbone), "pictures": ("pasted", "unpasted")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,20 +74,25 @@ class ScoredRun:
 
         Raises:
             InputError: it was not measured yet.
-            FormatError: a file is damaged, or of another version.
+            FormatError: a file is damaged, of another version, or the two do not belong together.
         """
-        scores = read_scores(folder.scores)
         path = folder.table("json")
+        for needed in (folder.scores, path):
+            if not needed.is_file():
+                raise InputError(f"Expected {needed}, found none.", next_step=f"Run {measure_command(folder)} first.")
+        scores = read_scores(folder.scores)
         value = read_json_object(path)
         if value.get("schema") != SCHEMA_VERSION:
-            found = f"{value.get('schema')!r}; {MEASURE_COMMAND} writes it anew"
+            found = f"{value.get('schema')!r:.80}; {measure_command(folder)} writes it anew"
             raise FormatError("schema", str(SCHEMA_VERSION), found, file=path)
         try:
-            return cls(folder=folder, scores=tuple(scores), **_facts(value))
+            facts = _facts(value)
         except FormatError as error:
             raise error.in_file(path) from error
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except (KeyError, TypeError) as error:
             raise FormatError("", "a table with its facts", f"{type(error).__name__}: {error}", file=path) from error
+        _check_scores(scores, facts["items"], folder.scores)
+        return cls(folder=folder, scores=tuple(scores), **facts)
 
     @property
     def plans(self) -> tuple[RowPlan, ...]:
@@ -103,29 +111,81 @@ class ScoredRun:
         return item_values(plan, self.scores, self.items)
 
 
-def _facts(value: Mapping[str, Any]) -> dict[str, Any]:
-    texts = {name: value[name] for name in _TEXTS}
-    for name, text in texts.items():
-        if not isinstance(text, str):
-            raise FormatError(name, "a text", f"{text!r:.80}")
-    if texts["lpips_network"] not in get_args(LpipsBackbone):
-        raise FormatError("lpips_network", f"one of {', '.join(get_args(LpipsBackbone))}", repr(texts["lpips_network"]))
-    protocol_named(texts["protocol"])
-    items = value["items"]
-    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise FormatError("items", "a list of item names", f"{items!r:.80}")
-    problems = tuple(Problem(str(p["item"]), str(p["view"]), str(p["reason"])) for p in value["problems"])
-    return {
-        **texts,
-        "sample_count": int(value["sample_count"]),
-        "items": tuple(items),
-        "not_run": {str(row["metric_id"]): str(row["not_run"]) for row in value["rows"] if row["not_run"]},
-        "problems": problems,
-        "weights": {str(name): str(digest) for name, digest in value["weights"].items()},
-        "versions": {str(name): str(version) for name, version in value["versions"].items()},
-    }
+def measure_command(folder: RunFolder) -> str:
+    """The command that measures a run, ready to be pasted into a shell."""
+    return f"{MEASURE_COMMAND} {shlex.quote(str(folder.path))}"
 
 
 def complete_items(scored: ScoredRun, plan: RowPlan) -> int:
     """How many items have a finite value in a row: what stands before ``of 68``."""
     return sum(math.isfinite(value) for value in scored.values(plan).values())
+
+
+def _facts(value: Mapping[str, Any]) -> dict[str, Any]:
+    texts = {name: _text(value[name], name) for name in _TEXTS}
+    for name, allowed in _ALLOWED.items():
+        if texts[name] not in allowed:
+            raise FormatError(name, f"one of {', '.join(allowed)}", f"{texts[name]!r:.80}")
+    items = [_text(item, f"items[{place}]") for place, item in enumerate(_a(list, value["items"], "items"))]
+    if len(set(items)) < len(items):
+        twice = next(item for item in items if items.count(item) > 1)
+        raise FormatError("items", "every item once", f"{twice!r:.80} more than once")
+    sample_count = value["sample_count"]
+    if type(sample_count) is not int or sample_count < 0:
+        raise FormatError("sample_count", "a whole number of at least 0", f"{sample_count!r:.80}")
+    problems = _a(list, value["problems"], "problems")
+    return {
+        **texts,
+        "sample_count": sample_count,
+        "items": tuple(items),
+        "not_run": _not_run(_a(list, value["rows"], "rows")),
+        "problems": tuple(_problem(problem, f"problems[{place}]") for place, problem in enumerate(problems)),
+        "weights": _texts(value["weights"], "weights"),
+        "versions": _texts(value["versions"], "versions"),
+    }
+
+
+def _not_run(rows: Sequence[Any]) -> dict[str, str]:
+    reasons = {}
+    for place, row in enumerate(rows):
+        where = f"rows[{place}]"
+        reason = _text(_a(dict, row, where)["not_run"], f"{where}.not_run")
+        if reason:
+            reasons[_text(row["metric_id"], f"{where}.metric_id")] = reason
+    return reasons
+
+
+def _problem(value: Any, place: str) -> Problem:
+    names = _a(dict, value, place)
+    return Problem(*(_text(names[name], f"{place}.{name}") for name in ("item", "view", "reason")))
+
+
+def _texts(value: Any, place: str) -> dict[str, str]:
+    return {name: _text(text, f"{place}.{name}") for name, text in _a(dict, value, place).items()}
+
+
+def _text(value: Any, place: str) -> str:
+    return _a(str, value, place)
+
+
+_Kind = TypeVar("_Kind", str, list, dict)
+_WORDS = {str: "a text", list: "a list", dict: "an object"}
+
+
+def _a(kind: type[_Kind], value: Any, place: str) -> _Kind:
+    if not isinstance(value, kind):
+        raise FormatError(place, _WORDS[kind], f"{value!r:.80}")
+    return value
+
+
+def _check_scores(scores: Sequence[Score], items: Sequence[str], path: Path) -> None:
+    """Scores of other items, or two for one place, show that the file does not belong to its table."""
+    known = set(items)
+    seen = set[tuple[str, str, str]]()
+    for number, score in enumerate(scores, 1):
+        if score.item not in known:
+            raise FormatError(f"line {number}", "an item of table.json", f"{score.item!r:.80}", file=path)
+        key = (score.item, score.metric, score.view)
+        if key in seen:
+            raise FormatError(f"line {number}", "one score per item, metric and view", f"{key} again", file=path)
+        seen.add(key)
