@@ -103,12 +103,7 @@ class Record:
 
     @property
     def shown(self) -> str:
-        """The value as text.
-
-        >>> import dataclasses; record = Published.read().by_id("nova-3d/vroid-head-task-rutilee-test/average/psnr")
-        >>> dataclasses.replace(record, value=(2.0, 3.0)).shown
-        '2–3'
-        """
+        """The value as text, ``2–3`` for a range."""
         ends = (self.value,) if isinstance(self.value, float) else self.value
         return "–".join(f"{end:.6g}" for end in ends)
 
