@@ -14,7 +14,10 @@ import torch
 
 from _exchange.errors import FormatError
 from _measure.metrics.description import LpipsBackbone
-from _measure.weights import WeightFile, lpips_file, lpips_heads_path
+from _measure.metrics.lpips import LpipsNetwork
+from _measure.networks.vit_b32 import PREFIX, ImageEncoder, Precision
+from _measure.weights import WeightFile, clip_file, lpips_file, lpips_heads_path
+from torch_utils.checkpoint import read_checkpoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +43,43 @@ def lpips_weights(network: LpipsBackbone, *, may_download: bool = True) -> Netwo
         FormatError: a file is damaged.
     """
     return _read_network(network, *lpips_file(network, may_download=may_download))
+
+
+def lpips_network(network: LpipsBackbone, device: str) -> LpipsNetwork:
+    """An LPIPS network on a device (``cpu``, ``cuda``, …), ready to compare pictures.
+
+    Raises:
+        MissingComponent, InputError, FormatError: as `lpips_weights`, or a parameter is missing or misshapen.
+    """
+    return LpipsNetwork(network, lpips_weights(network).tensors).to(device)
+
+
+def clip_encoder(device: str, precision: Precision) -> ImageEncoder:
+    """CLIP ViT-B/32's image encoder on a device.
+
+    Args:
+        device: ``cpu``, ``cuda``, …
+        precision: ``device`` for half precision on a GPU, as the published evaluation ran; ``float32``.
+
+    Raises:
+        MissingComponent: its weights are not here.
+        InputError: a file of that name has another digest.
+        FormatError: the file is damaged, or a parameter is missing or misshapen.
+    """
+    return ImageEncoder(clip_tensors(clip_file()[1]), device, precision)
+
+
+def clip_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Parameters of CLIP's image tower, ``visual.…``, in the stored type; the text tower is never copied.
+
+    Args:
+        path: the published TorchScript archive, or a file of the same names by `torch.save` or safetensors.
+
+    Raises:
+        FormatError: the file is damaged, or of another kind.
+    """
+    sources = read_checkpoint(path).main.sources
+    return {name: source.load() for name, source in sources.items() if name.startswith(PREFIX)}
 
 
 def linear_heads(network: LpipsBackbone) -> dict[str, torch.Tensor]:
