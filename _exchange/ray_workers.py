@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from _exchange.errors import InputError, MissingComponent
-from _exchange.workers import WorkerDied, available_cores, ready_work
+from _exchange.workers import WorkerDied, available_cores, end_with, ready_work
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -166,6 +166,7 @@ class _Worker:
     """One actor. Errors are answers too, since Ray would dress those that it carries in classes of its own."""
 
     def __init__(self, prepare: Callable[..., Callable[..., Any]], arguments: tuple[object, ...], folder: str) -> None:
+        end_with(os.getppid())  # a cluster that was killed; Ray would take seconds to notice
         os.chdir(folder)
         self._prepare, self._arguments = prepare, arguments
         self._work: Callable[..., Any] | None = None

@@ -131,7 +131,7 @@ _work_of_this_process: list[Callable[..., Any]] = []
 
 def _begin(parent: int, prepare: Callable[..., Callable[..., Any]], arguments: tuple[object, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    end_with(parent)
     _work_of_this_process[:] = [ready_work(prepare, arguments)]
 
 
@@ -156,7 +156,12 @@ def _work_on(piece: Any) -> Any:
     return _work_of_this_process[0](piece)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
+    """End this process as soon as its parent is gone."""
+    threading.Thread(target=_wait_and_end, args=(parent,), daemon=True).start()
+
+
+def _wait_and_end(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
     os._exit(1)
