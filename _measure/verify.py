@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import get_args
 
 from _exchange.errors import InputError
@@ -49,8 +50,9 @@ def verify_published(
     scored = measured_protocols(run)
     if study is not None:
         scored = {**scored, "paper": study.scored}
+    tables = {way: _Table(of_way, of_way.rows) for way, of_way in scored.items()}
     return [
-        _verdict(row, registry, way, scored.get(way), study if way == "paper" else None)
+        _verdict(row, registry, way, tables.get(way), study if way == "paper" else None)
         for way in WAYS
         for row in registry.rows()
     ]
@@ -107,11 +109,26 @@ def measured_protocols(run: RunFolder) -> dict[Way, ScoredRun]:
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Scores under one protocol with their rows, which take a while."""
+
+    scored: ScoredRun
+    rows: tuple[Row, ...]
+
+    def row_of(self, record: Record) -> Row | None:
+        """Our row of a published one; a metric may be named with its network, as ``lpips-squeeze``."""
+        for row in self.rows:
+            if row.plan.subset == record.subset and record.metric in (row.plan.label, row.plan.metric.label):
+                return row
+        return None
+
+
 def _verdict(
-    row: PublishedRow, published: Published, way: Way, scored: ScoredRun | None, study: SeedStudy | None
+    row: PublishedRow, published: Published, way: Way, table: _Table | None, study: SeedStudy | None
 ) -> Verdict:
     first = row.first
-    ours = None if scored is None else _row_of(scored, first)
+    scored, ours = (None, None) if table is None else (table.scored, table.row_of(first))
     value = math.nan if ours is None or not ours.n else ours.value
     seeds = None if study is None else study.row(first.subset, first.metric)
     if seeds is not None:
@@ -157,7 +174,7 @@ def _obstacle(
 def _count_reason(scored: ScoredRun, ours: Row, items: int | None) -> list[str]:
     """All items must have a value, infinite or not. F1's last-item rows stand on the whole list as well."""
     wanted = len(scored.items) if items is None else items
-    complete = len(scored.values(ours.plan))
+    complete = len(scored.items) - ours.missing
     if len(scored.items) > wanted:
         return [f"{len(scored.items)} items instead of {wanted}"]
     return [] if complete == wanted else [f"{complete} of {wanted} items"]
@@ -174,14 +191,6 @@ def _network_reason(scored: ScoredRun, ours: Row, networks: Mapping[str, str]) -
     if not digest:
         return [f"other weights: no digest of {file.file_name} was recorded"]
     return [] if digest == file.sha256 else [f"other weights: {file.file_name} has the SHA-256 {digest[:12]}…"]
-
-
-def _row_of(scored: ScoredRun, record: Record) -> Row | None:
-    """Our row of a published one; a metric may be named with its network, as ``lpips-squeeze``."""
-    for row in scored.rows:
-        if row.plan.subset == record.subset and record.metric in (row.plan.label, row.plan.metric.label):
-            return row
-    return None
 
 
 def _tolerance(row: PublishedRow, published: Published, study: SeedStudy | None) -> Tolerance:

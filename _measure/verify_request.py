@@ -1,0 +1,90 @@
+"""`verify`: from what a person asks for to verdicts: which run, against what, stored where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from _exchange.errors import InputError
+from _exchange.run_folder import RunFolder, run_or_latest
+from _measure.baseline import compare_to_baseline, read_baseline, store_into
+from _measure.published import Published
+from _measure.published_csv import with_user_rows
+from _measure.scored_run import ScoredRun
+from _measure.seeds import SeedStudy, measure_seeds
+from _measure.verification import Verification, write_verification
+from _measure.verify import measured_protocols, published_verification
+
+PUBLISHED = "published"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyConfig:
+    """What to hold a run against."""
+
+    path: Path | None = None
+    """Measured run; default: the latest below runs/."""
+    against: str = PUBLISHED
+    """The published numbers, or a file of stored ones (see --store)."""
+    rows: Path | None = None
+    """CSV with further published numbers; its columns stand in _measure/published_csv.py."""
+    all: bool = False
+    """Also list published numbers that no run can be held against: human studies, re-reports, other protocols."""
+    seeds: int = 0
+    """Measure the run so often under paper, each time with other surface samples, and judge their mean."""
+    data: Path | None = None
+    """Dataset root for --seeds; default: where the run's record says it was."""
+    workers: int = 0
+    """Processes for --seeds; 0 takes one per processor core."""
+    store: Path | None = None
+    """Put this run's table into a file of stored numbers, for --against in future."""
+
+
+def verify(config: VerifyConfig) -> Verification:
+    """Hold a run against numbers, and write ``verify.json`` into its folder.
+
+    Raises:
+        InputError: there is no such run, it was not measured, or options contradict one another.
+        FormatError: a file is damaged.
+    """
+    run = run_or_latest(config.path)
+    if config.seeds < 0 or config.workers < 0:
+        raise InputError(f"Expected --seeds and --workers of at least 0, found {config.seeds} and {config.workers}.")
+    if config.against != PUBLISHED and (config.rows or config.all or config.seeds):
+        raise InputError(f"Expected --rows, --all and --seeds with --against {PUBLISHED}, found {config.against}.")
+    if config.against == PUBLISHED:
+        verification = _against_published(run, config)
+    else:
+        verification = _against_baseline(run, Path(config.against))
+    write_verification(run, verification)
+    if config.store is not None:
+        for scored in measured_protocols(run).values():
+            store_into(config.store, config.store.stem, scored)
+    return verification
+
+
+def _against_published(run: RunFolder, config: VerifyConfig) -> Verification:
+    published = Published.read()
+    if config.rows is not None:
+        published = with_user_rows(published, config.rows)
+    study = _study(run, config) if config.seeds else None
+    return published_verification(run, published, study, list_all=config.all)
+
+
+def _study(run: RunFolder, config: VerifyConfig) -> SeedStudy:
+    from _measure.measure import MeasureConfig  # only where something is measured
+
+    return measure_seeds(config.seeds, MeasureConfig(path=run.path, data=config.data, workers=config.workers))
+
+
+def _against_baseline(run: RunFolder, path: Path) -> Verification:
+    """Every protocol that the run was measured under, beside its stored rows."""
+    baseline = read_baseline(path)
+    scored = ScoredRun.read(run)
+    measured = measured_protocols(run).values()
+    return Verification(
+        against=baseline.name,
+        method=scored.method,
+        dataset=scored.dataset,
+        verdicts=tuple(verdict for each in measured for verdict in compare_to_baseline(each, baseline)),
+    )
