@@ -40,6 +40,10 @@ class Own(RenderedSet):
         """The copy of the user's file, under its own suffix."""
         return self.root / self._record(item).character
 
+    def _files_of(self, item: ItemId) -> list[Path]:
+        """The same, and the record of the character."""
+        return [*super()._files_of(item), self.folder.record(item)]
+
     def truth(self, item: ItemId) -> TruthFiles:
         """Where the truth lies, and how the character was read when it was drawn."""
         record = self._record(item)

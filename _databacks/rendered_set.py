@@ -90,9 +90,14 @@ class RenderedSet:
 
     # -- items --------------------------------------------------------------------------------------------------
 
+    @property
+    def list_path(self) -> Path:
+        """The list of characters."""
+        return self.layout.subset(self.list_name)
+
     @cached_property
     def _items(self) -> tuple[ItemId, ...]:
-        return read_items(self.layout.subset(self.list_name), ItemId.parse)
+        return read_items(self.list_path, ItemId.parse)
 
     def items(self) -> list[ItemId]:
         """All characters in list order."""
@@ -198,6 +203,23 @@ class RenderedSet:
             if path is not None and path.is_file():
                 digests[name] = sha256_of_file(path)
         return digests
+
+    def files_behind(self, items: Sequence[ItemId]) -> list[Path]:
+        """Every file that inputs and truth of `items` are read from and that is there, sorted, each once."""
+        alignments = [self.folder.alignment_json, self.folder.alignment_pickle]
+        paths = [self.list_path, self.folder.metadata, *alignments]
+        paths += [path for item in items for path in self._files_of(item)]
+        return sorted({path for path in paths if path.is_file()})
+
+    def _files_of(self, item: ItemId) -> list[Path]:
+        """What is read for one item, whether it is there or not."""
+        paths = [self.layout.picture(self.portrait_name(item)), self._mask(item), *self._truth_pictures(item).values()]
+        try:
+            paths.append(self.character(item))
+            raw = self._raw_illustration(self.alignment(item).source)
+        except InputError:
+            return paths  # an item that is not known fails by itself where it is read
+        return paths if raw is None else [*paths, raw]
 
     def missing_stages(self, items: Sequence[ItemId] | None = None) -> list[MissingStage]:
         """Which file is missing for which item, and what brings it (spec/data.md §11)."""

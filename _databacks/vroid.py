@@ -43,9 +43,14 @@ class Vroid(RenderedSet):
             raise InputError(f"Expected a split out of {', '.join(SPLITS)}, found {split!r}.")
         self.split = split
 
+    @property
+    def list_path(self) -> Path:
+        """The list of the split."""
+        return _list_of(self.layout, self.split)
+
     @cached_property
     def _items(self) -> tuple[ItemId, ...]:
-        return read_items(_list_of(self.layout, self.split), vroid_item)
+        return read_items(self.list_path, vroid_item)
 
     @cached_property
     def _alignments(self) -> dict[ItemId, Alignment]:

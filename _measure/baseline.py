@@ -4,8 +4,8 @@ A baseline is a JSON file with one entry per run and protocol. Every row carries
 alone what agrees with it. How to renew one: make the runs anew, measure them, ``python3 -m _scripts.verify RUN
 --store FILE`` for each protocol (`stored` replaces the entry of the same run), and look at the difference in git.
 
-Tolerances of rows that are stored now are those of `tolerance_of`. They are far below what any change of a metric's
-definition does and above what arithmetic does: see `_TOLERANCES`.
+Tolerances of rows that are stored now are those of `tolerance_of`: above what arithmetic does and far below what a
+change of a metric's definition does (`_TOLERANCES` has the measurements).
 """
 
 from __future__ import annotations
@@ -29,9 +29,17 @@ FORMAT, VERSION = "anime3d baseline", 1
 BASELINES = Path(__file__).with_name("baselines")
 """Where the baselines that come with the suite lie."""
 _TOLERANCES: Mapping[Way, Mapping[str, float]] = {
-    "corrected": {"psnr": 2e-3, "ssim": 2e-3, "lpips": 2e-3, "clip": 5e-3, "cd": 5e-3, "f1": 0.05},
-    "paper": {"psnr": 2e-3, "ssim": 2e-3, "lpips": 2e-3, "clip": 0.05, "cd": 5e-3, "f1": 0.05},
+    "corrected": {"psnr": 2e-3, "ssim": 5e-3, "lpips": 2e-2, "clip": 5e-3, "cd": 5e-3, "f1": 0.1},
+    "paper": {"psnr": 2e-3, "ssim": 5e-3, "lpips": 2e-2, "clip": 5e-2, "cd": 5e-3, "f1": 0.3},
 }
+"""By metric, in the table's scale. One machine repeats every row to the bit, whatever the number of processes.
+
+What other processors and library versions may do was tried on two methods and three sample characters:
+another convolution library (oneDNN off) moved lpips by 5e-7; one byte in a thousand off by one in all pictures moved
+psnr by 2e-5, ssim by 1.3e-3, lpips by 8e-3; vertices off by 1e-6 m moved cd by 5e-4 and f1 by 7e-3 (`paper`, where f1
+is that of one item: 0.02); ten triangles decided otherwise, after which every later sample lies elsewhere, moved cd by
+2e-3 and f1 by 0.05 (`paper`: 0.23). CLIP in half precision is known to 0.05 (spec/measure.md §5.1).
+"""
 _TEXTS = ("method", "dataset", "generated_with", "pictures", "protocol", "lpips_network", "sample_seed")
 _SURFACES = "geom"
 _NOT_JSON = ("inf", "-inf", "nan")
