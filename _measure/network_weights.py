@@ -18,6 +18,7 @@ from _measure.metrics.lpips import LpipsNetwork
 from _measure.networks.vit_b32 import PREFIX, ImageEncoder, Precision
 from _measure.weights import WeightFile, clip_file, lpips_file, lpips_heads_path
 from torch_utils.checkpoint import read_checkpoint
+from torch_utils.device import device_named
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,24 +47,25 @@ def lpips_weights(network: LpipsBackbone, *, may_download: bool = True) -> Netwo
 
 
 def lpips_network(network: LpipsBackbone, device: str) -> LpipsNetwork:
-    """An LPIPS network on a device (``cpu``, ``cuda``, …), ready to compare pictures.
+    """An LPIPS network on a device, as `device_named` takes it, ready to compare pictures.
 
     Raises:
-        MissingComponent, InputError, FormatError: as `lpips_weights`, or a parameter is missing or misshapen.
+        MissingComponent, InputError: as `lpips_weights` and `device_named`.
+        FormatError: as `lpips_weights`, or a parameter is missing or misshapen.
     """
-    return LpipsNetwork(network, lpips_weights(network).tensors).to(device)
+    return LpipsNetwork(network, lpips_weights(network).tensors).to(device_named(device))
 
 
 def clip_encoder(device: str, precision: Precision) -> ImageEncoder:
     """CLIP ViT-B/32's image encoder on a device.
 
     Args:
-        device: ``cpu``, ``cuda``, …
+        device: as `device_named` takes it.
         precision: ``device`` for half precision on a GPU, as the published evaluation ran; ``float32``.
 
     Raises:
-        MissingComponent: its weights are not here.
-        InputError: a file of that name has another digest.
+        MissingComponent: its weights are not here, or the device is not.
+        InputError: a file of that name has another digest, or there is no such device.
         FormatError: the file is damaged, or a parameter is missing or misshapen.
     """
     return ImageEncoder(clip_tensors(clip_file()[1]), device, precision)

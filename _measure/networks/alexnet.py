@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import nn
 
@@ -19,24 +21,22 @@ class AlexNetFeatures(nn.Module):
         c = (3, *CHANNELS)
         self.features = nn.Sequential(
             nn.Conv2d(c[0], c[1], 11, stride=4, padding=2),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.MaxPool2d(3, 2),
             nn.Conv2d(c[1], c[2], 5, padding=2),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.MaxPool2d(3, 2),
             nn.Conv2d(c[2], c[3], 3, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(c[3], c[4], 3, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(c[4], c[5], 3, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )
 
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """The five feature maps, each (B, CHANNELS[i], h, w)."""
-        maps = []
+    def forward(self, x: torch.Tensor) -> Iterator[torch.Tensor]:
+        """The five feature maps one by one, so that nobody need hold them all; each (B, CHANNELS[i], h, w)."""
         for layer in self.features:
             x = layer(x)
             if isinstance(layer, nn.ReLU):
-                maps.append(x)
-        return maps
+                yield x

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import nn
 
@@ -20,8 +22,8 @@ class Fire(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, inputs, h, w) → (B, 2·expanded, h, w)."""
-        x = torch.relu(self.squeeze(x))
-        return torch.relu(torch.cat([self.expand1x1(x), self.expand3x3(x)], 1))
+        x = self.squeeze(x).relu_()
+        return torch.cat([self.expand1x1(x), self.expand3x3(x)], 1).relu_()
 
 
 class SqueezeNetFeatures(nn.Module):
@@ -39,7 +41,7 @@ class SqueezeNetFeatures(nn.Module):
 
         self.features = nn.Sequential(
             nn.Conv2d(3, 64, 3, stride=2),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             pool(),
             Fire(64, 16, 64),
             Fire(128, 16, 64),
@@ -53,11 +55,9 @@ class SqueezeNetFeatures(nn.Module):
             Fire(512, 64, 256),
         )
 
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """The seven feature maps, each (B, CHANNELS[i], h, w)."""
-        maps = []
+    def forward(self, x: torch.Tensor) -> Iterator[torch.Tensor]:
+        """The seven feature maps one by one, so that nobody need hold them all; each (B, CHANNELS[i], h, w)."""
         for index, layer in enumerate(self.features):
             x = layer(x)
             if index in _TAPS:
-                maps.append(x)
-        return maps
+                yield x

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import nn
 
@@ -24,16 +26,14 @@ class VggFeatures(nn.Module):
             if block:
                 layers.append(nn.MaxPool2d(2, 2))
             for _ in range(depth):
-                layers += [nn.Conv2d(previous, channels, 3, padding=1), nn.ReLU()]
+                layers += [nn.Conv2d(previous, channels, 3, padding=1), nn.ReLU(inplace=True)]
                 previous = channels
             self._taps.append(len(layers) - 1)
         self.features = nn.Sequential(*layers)
 
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """The five feature maps, each (B, CHANNELS[i], H/2^i, W/2^i)."""
-        maps = []
+    def forward(self, x: torch.Tensor) -> Iterator[torch.Tensor]:
+        """The five feature maps one by one, so that nobody need hold them all; each (B, CHANNELS[i], H/2^i, W/2^i)."""
         for index, layer in enumerate(self.features):
             x = layer(x)
             if index in self._taps:
-                maps.append(x)
-        return maps
+                yield x

@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 from _exchange.errors import FormatError, InputError
+from torch_utils.device import device_named, exact_float32, repeatable_cuda
 
 Precision = Literal["device", "float32"]
 PREFIX = "visual."
@@ -169,17 +170,18 @@ class ImageEncoder:
 
     Args:
         weights: as `VisionTower` takes them.
-        device: ``cpu``, ``cuda``, ``cuda:1`` …
+        device: as `device_named` takes it.
         precision: ``device`` computes as the original does: in half precision on a GPU, in float32 on the CPU;
             ``float32`` everywhere in float32.
 
     Raises:
         FormatError: as `VisionTower`.
+        InputError, MissingComponent: as `device_named`.
     """
 
     def __init__(self, weights: Mapping[str, torch.Tensor], device: str, precision: Precision) -> None:
         tower = VisionTower(weights)
-        self.device = torch.device(device)
+        self.device = device_named(device)
         self.tower = (tower.halved() if precision == "device" and self.device.type == "cuda" else tower).to(self.device)
 
     @torch.inference_mode()
@@ -192,7 +194,9 @@ class ImageEncoder:
         side = self.tower.side
         if pictures.ndim != 4 or pictures.shape[1:] != (3, side, side):
             raise InputError(f"Expected pictures of shape (B, 3, {side}, {side}), found {pictures.shape}.")
-        found = self.tower(torch.from_numpy(np.ascontiguousarray(pictures, np.float32)).to(self.device))
+        given = torch.from_numpy(np.ascontiguousarray(pictures, np.float32)).to(self.device)
+        with exact_float32(), repeatable_cuda():
+            found = self.tower(given)
         return found.float().cpu().numpy()
 
 

@@ -33,7 +33,7 @@ def test_every_map_is_tapped_where_torchmetrics_taps_it(both) -> None:
     ours, theirs = both
     picture = pictures((75, 91))[0][None]
     expected = list(theirs.net(theirs.scaling_layer(picture)))
-    found = ours.feature_maps(picture)
+    found = list(ours.feature_maps(picture))
     assert [tuple(x.shape) for x in found] == [tuple(x.shape) for x in expected]
     for a, b in zip(found, expected):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)

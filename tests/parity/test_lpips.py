@@ -50,5 +50,5 @@ def test_feature_maps(path: Path) -> None:
     assert keys
     for key in keys:
         layer, index = (int(number) for number in re.findall(r"\d+", key))
-        maps = net.feature_maps(picture(fixture, f"a{index}")[None])
+        maps = list(net.feature_maps(picture(fixture, f"a{index}")[None]))
         np.testing.assert_allclose(maps[layer].numpy(), fixture[key], rtol=1e-4, atol=1e-3)
