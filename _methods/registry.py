@@ -64,6 +64,14 @@ class MethodEntry:
 
 
 _LICENCE = "Apache-2.0"
+_ROWS_OF_TABLE = (
+    *(f"{subset}/{metric}" for subset in ("front", "back", "360") for metric in ("clip", "lpips", "psnr")),
+    *(f"geom/{metric}" for metric in ("cd", "f1@5", "f1@10")),
+)
+_PANIC3D_ROWS = tuple(
+    f"panic-3d/animerecon/{row}/{card}" for row in _ROWS_OF_TABLE for card in ("rtx-3080-ti", "gtx-1080-ti")
+)
+"""Its printed table: twelve rows, measured on two cards."""
 _OWN = (
     MethodEntry(
         name="inflate",
@@ -94,7 +102,7 @@ _OWN = (
         task="portrait → radiance field: a generator conditioned on the line-filled portrait and its features",
         licence=_LICENCE,
         paper="PAniC-3D: Stylized Single-view 3D Reconstruction from Portraits of Anime Characters, CVPR 2023",
-        published=(),
+        published=_PANIC3D_ROWS,
         loader="_methods.panic3d:Panic3d",
     ),
 )
