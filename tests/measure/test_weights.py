@@ -18,12 +18,12 @@ from _exchange.errors import FormatError, InputError, MissingComponent
 from _measure import network_weights, weights
 from _measure.metrics.lpips import LpipsNetwork
 from _measure.networks.alexnet import AlexNetFeatures
+from tests.databacks.misbehaving_server import CONTENT, served_file, serving, whole, without_proxies
 
 
 def manifest_with(monkeypatch: pytest.MonkeyPatch, name: str, **changes) -> weights.WeightFile:
     """The manifest with one changed entry, so that tests can make a file that matches it."""
     changed = replace(weights.weight_file_named(name), **changes)
-    monkeypatch.setattr(weights, "MANIFEST", tuple(changed if f.name == name else f for f in weights.MANIFEST))
     backbones = {n: tuple(changed if f.name == name else f for f in fs) for n, fs in weights._BACKBONES.items()}
     monkeypatch.setattr(weights, "_BACKBONES", backbones)
     return changed
@@ -81,10 +81,8 @@ def test_clip_counts_only_with_its_digest(no_weights: Path) -> None:
 
 
 def test_large_files_are_never_fetched_unasked() -> None:
-    assert not weights.ALEXNET.is_small
-    assert not weights.VGG16.is_small
-    assert not weights.CLIP_VIT_B32.is_small
-    assert weights.SQUEEZENET.is_small
+    assert not any(file.on_first_need for file in (weights.ALEXNET, weights.VGG16, weights.CLIP_VIT_B32))
+    assert weights.SQUEEZENET.on_first_need
 
 
 def test_a_wrong_digest_is_refused_not_used(no_weights: Path, monkeypatch, tmp_path: Path) -> None:
@@ -94,35 +92,38 @@ def test_a_wrong_digest_is_refused_not_used(no_weights: Path, monkeypatch, tmp_p
         network_weights.lpips_weights("alex")
 
 
-def test_small_file_is_fetched_into_the_cache_once(no_weights: Path, monkeypatch, tmp_path: Path) -> None:
-    served = tmp_path / "served.pth"
-    served.write_bytes(b"weights" * 1000)
-    manifest_with(monkeypatch, "squeezenet1_1", url=served.as_uri(), sha256=sha256_of_file(served))
-    path = weights.fetch("squeezenet1_1")
-    assert path.parent == no_weights
-    assert path.read_bytes() == served.read_bytes()
-    served.unlink()
-    assert weights.fetch("squeezenet1_1") == path
+def test_a_small_file_is_fetched_into_the_cache_once_and_shows_its_licence(no_weights, monkeypatch, capsys) -> None:
+    without_proxies(monkeypatch)
+    with serving(whole()) as server:
+        entry = served_file(server.address)
+        changed = manifest_with(
+            monkeypatch, "squeezenet1_1", url=entry.url, sha256=entry.sha256, size=entry.size, size_is_exact=True
+        )
+        file, path = weights.lpips_file("squeeze")
+        assert weights.lpips_file("squeeze") == (file, path)
+    assert (file, path) == (changed, no_weights / "squeezenet1_1-b8a52dc0.pth")
+    assert path.read_bytes() == CONTENT
+    assert len(server.requests) == 1
+    assert capsys.readouterr().err.count("https://github.com/pytorch/vision/blob/main/LICENSE") == 1
 
 
-def test_a_download_with_a_wrong_digest_is_not_kept(no_weights: Path, monkeypatch, tmp_path: Path) -> None:
-    served = tmp_path / "served.pth"
-    served.write_bytes(b"tampered")
-    manifest_with(monkeypatch, "squeezenet1_1", url=served.as_uri())
-    with pytest.raises(InputError, match="not kept"):
-        weights.fetch("squeezenet1_1")
+def test_what_is_fetched_with_a_wrong_digest_is_missing_not_used(no_weights: Path, monkeypatch) -> None:
+    without_proxies(monkeypatch)
+    with serving(whole(b"tampered" * 1000)) as server:
+        manifest_with(monkeypatch, "squeezenet1_1", url=f"{server.address}/x", size=8000, size_is_exact=True)
+        with pytest.raises(MissingComponent, match="not kept") as caught:
+            network_weights.lpips_weights("squeeze")
+    assert "Run python3 -m _scripts.download squeezenet1_1" in caught.value.next_step
     assert list(no_weights.iterdir()) == []
 
 
-def test_an_unreachable_address_is_one_sentence(no_weights: Path, monkeypatch, tmp_path: Path) -> None:
-    manifest_with(monkeypatch, "squeezenet1_1", url=(tmp_path / "absent.pth").as_uri())
+def test_an_unreachable_address_is_one_sentence(no_weights: Path, monkeypatch) -> None:
+    without_proxies(monkeypatch)
+    with serving(whole()) as server:
+        address = server.address
+    manifest_with(monkeypatch, "squeezenet1_1", url=f"{address}/absent.pth")
     with pytest.raises(MissingComponent, match=r"Expected to download .*absent\.pth, found no way to it"):
         network_weights.lpips_weights("squeeze")
-
-
-def test_unknown_names_list_the_known() -> None:
-    with pytest.raises(InputError, match=r"squeezenet1_1, alexnet, vgg16, clip-vit-b32, found 'resnet'"):
-        weights.fetch("resnet")
 
 
 def test_a_pickle_that_would_run_code_is_refused(no_weights: Path, monkeypatch, tmp_path: Path) -> None:
