@@ -181,9 +181,11 @@ def _copy(answer: Answer, partial: PartialFile, file: ManifestFile, whole: int) 
                 partial.restart()
                 raise _wrong_size(file, f"more than {limit} bytes")
             partial.append(content)
-            while told < min(pieces, -(-(partial.size - first) // _PIECE)):
+            while told < (partial.size - first) // _PIECE:
                 shown.advance()
                 told += 1
+        if partial.size == whole and told < pieces:
+            shown.advance()
 
 
 def _announced_size(partial: PartialFile, file: ManifestFile, answer: Answer) -> int:

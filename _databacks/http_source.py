@@ -20,6 +20,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 _MOST_SECONDS_DIGITS = 9
+_MOST_COUNT_DIGITS = 30
 _NEVER_SECONDS = 1e9
 _TOO_MANY_REQUESTS = 429
 _PARTIAL = 206
@@ -200,16 +201,19 @@ def _answer(response: HTTPResponse, start: int) -> Answer:
         return Answer(start, found[1] + 1 if found[2] is None else found[2], strong, response)
     if response.status != 200:
         raise Final(f"{response.status} {response.reason}")
-    length = response.headers.get("Content-Length", "")
-    total = int(length) if length.isascii() and length.isdigit() and len(length) <= 18 else None
-    return Answer(0, total, strong, response)
+    return Answer(0, _count(response.headers.get("Content-Length")), strong, response)
+
+
+def _count(value: str | None) -> int | None:
+    """A number of bytes in a header; None where it is none."""
+    text = (value or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_COUNT_DIGITS else None
 
 
 def _refusal(error: urllib.error.HTTPError, now: float) -> Exception:
     status = f"{error.code} {error.reason}"
     if error.code == _RANGE_NOT_SATISFIABLE:
-        total = (error.headers.get("Content-Range") or "").strip().removeprefix("bytes */")
-        return NoRange(int(total) if total.isascii() and total.isdigit() and len(total) <= 18 else None)
+        return NoRange(_count((error.headers.get("Content-Range") or "").strip().removeprefix("bytes */")))
     if error.code in _PASSING or error.code >= 500:
         return Passing(status, wait_seconds=retry_after(error.headers.get("Retry-After"), now))
     return Final(status)
