@@ -57,6 +57,11 @@ class SetFolder:
         return self.path / "prepare_journal.jsonl"
 
     @property
+    def lock(self) -> Path:
+        """What processes of `prepare` lock, so that only parts of one set write it at the same time."""
+        return self.path / "prepare.lock"
+
+    @property
     def records(self) -> Path:
         """Folder of the records that `prepare` writes, one per character."""
         return self.path / "_records"

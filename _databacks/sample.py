@@ -8,10 +8,12 @@ from pathlib import Path
 from _databacks.characters import GENERATOR_VERSION
 from _databacks.characters.sample_set import SAMPLE_SEEDS, sample_name, write_character
 from _databacks.names import OWN
-from _databacks.prepare import PrepareConfig, PrepareResult, prepare
+from _databacks.prepare import PrepareResult, prepare
+from _databacks.prepare_plan import PrepareConfig
 from _exchange import atomic
 from _exchange.digest import sha256_of_file
 from _exchange.errors import FormatError
+from _exchange.file_lock import FileLock
 from _exchange.progress import progress
 from _exchange.run_record import read_json_object
 
@@ -31,8 +33,15 @@ def prepare_sample(config: PrepareConfig) -> PrepareResult:
 def write_sample_characters(folder: Path, limit: int = 0) -> None:
     """Write ``sample/character_….vrm`` below a folder; `limit` as in `PrepareConfig`.
 
-    Files that this generator version wrote before are left as they are; those of other seeds are removed.
+    Files that this generator version wrote before are left as they are; those of other seeds are removed. Of several
+    processes at once, the first writes, and the others wait and find the files.
     """
+    with FileLock(folder / "manifest.lock") as lock:
+        lock.wait("alone")
+        _write_missing(folder, limit)
+
+
+def _write_missing(folder: Path, limit: int) -> None:
     manifest = folder / "manifest.json"
     known = _files_of_this_version(manifest)
     names = {f"{GROUP}/{sample_name(seed)}.vrm": seed for seed in SAMPLE_SEEDS}

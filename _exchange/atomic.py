@@ -1,36 +1,70 @@
 """The one way to write files: a reader sees the old file or the whole new one, also after a kill or a power cut.
 
-A temporary file beside the target is filled, flushed, fsynced and renamed over it. Temporary names start with
+A temporary file beside the target is filled, flushed, fsynced and renamed over it; several processes, also of several
+machines, may write one target, and each line of a journal is appended whole. Temporary names start with
 `TEMPORARY_PREFIX`; whoever lists a folder ignores them, and `remove_leftovers` deletes those of killed processes.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from _exchange.digest import sha256_of_bytes
+from _exchange.file_lock import lock_while_writing
 
 TEMPORARY_PREFIX = ".partial-"
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What file systems without them answer, such as those of memory cards."""
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace `path` by a file with this content, making its folder where needed."""
+    _write(path, content, os.replace)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Make a file with this content; of several processes at once, one does.
+
+    Raises:
+        FileExistsError: there is such a file.
+    """
+    _write(path, content, _name_once)
+
+
+def _write(path: Path, content: bytes, name: Callable[[Path, Path], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A digest stands for the name: a prefix would push long names over the file system's limit of 255 bytes.
-    name = sha256_of_bytes(os.fsencode(path.name))[:16]
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{name}")
+    # A digest stands for the name: a prefix would push long names over the file system's limit of 255 bytes. The
+    # machine is part of it: containers that share a folder have the same few process numbers.
+    digest = sha256_of_bytes(os.fsencode(f"{platform.node()}/{path.name}"))[:16]
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{digest}")
     try:
         with open(temporary, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        name(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _name_once(temporary: Path, path: Path) -> None:
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        os.replace(temporary, path)  # two starts in the same instant are not told apart here
+    else:
+        temporary.unlink()
 
 
 def write_text(path: Path, content: str) -> None:
@@ -44,12 +78,15 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line with one write and an fsync. A kill can leave a torn last line: `read_lines` leaves it out."""
+    """Append one line with one write and an fsync. A kill can leave a torn last line: `read_lines` leaves it out.
+
+    Several processes may append to one file, also from several machines.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab") as stream:
-        if stream.tell() and not _ends_with_newline(path):
-            stream.write(b"\n")
-        stream.write(line.encode("utf-8") + b"\n")
+        lock_while_writing(stream)
+        torn = path.stat().st_size and not _ends_with_newline(path)
+        stream.write(b"\n" * bool(torn) + line.encode("utf-8") + b"\n")
         stream.flush()
         os.fsync(stream.fileno())
 

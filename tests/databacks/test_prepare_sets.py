@@ -10,7 +10,8 @@ import pytest
 
 from _databacks.dataset import open_dataset
 from _databacks.index import DatasetIndex
-from _databacks.prepare import PrepareConfig, prepare, wanted_views
+from _databacks.prepare import PrepareConfig, prepare
+from _databacks.prepare_plan import wanted_views
 from _exchange.errors import InputError
 from _exchange.items import ItemId
 from _exchange.pictures import read_picture
