@@ -1,4 +1,4 @@
-"""The colour map of error pictures: white for no error, then yellow, red and violet to almost black.
+"""The colour map of error pictures and distances: white for no error, then yellow, red and violet to almost black.
 
 Lightness falls in equal steps of OKLab, so equal differences of error look equally different, also in greyscale and
 to colour-blind eyes. Source: B. Ottosson, "A perceptual color space for image processing" (2020).
@@ -15,6 +15,8 @@ from _exchange.glb import srgb_from_linear
 
 FULL_SCALE = 0.5
 """Mean absolute difference over the channels, pictures in [0, 1], at which the map ends."""
+FULL_DISTANCE_M = 0.02
+"""Distance between two surfaces, metres, at which the map ends."""
 _STEPS = 256
 _LIGHTNESS = (1.0, 0.2)
 _HUE_DEGREES = (100.0, -75.0)
@@ -61,8 +63,17 @@ def mean_difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDAr
 
 def error_picture(difference: NDArray[np.float64]) -> NDArray[np.uint8]:
     """(H, W) differences in [0, 1] to (H, W, 3) colours; from `FULL_SCALE` on the last colour."""
-    index = np.rint(np.clip(difference / FULL_SCALE, 0, 1) * (_STEPS - 1)).astype(np.intp)
-    return colour_table()[index]
+    return _colours(difference / FULL_SCALE)
+
+
+def distance_colours(distance_m: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """(V,) distances in metres to (V, 4) opaque colours; from `FULL_DISTANCE_M` on the last colour."""
+    opaque = np.full((len(distance_m), 1), 255, np.uint8)
+    return np.concatenate([_colours(distance_m / FULL_DISTANCE_M), opaque], axis=1)
+
+
+def _colours(share: NDArray[np.float64]) -> NDArray[np.uint8]:
+    return colour_table()[np.rint(np.clip(share, 0, 1) * (_STEPS - 1)).astype(np.intp)]
 
 
 def legend_picture(width: int = _STEPS, height: int = 1) -> NDArray[np.uint8]:

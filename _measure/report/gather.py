@@ -17,13 +17,14 @@ from _exchange.camera import standard_camera
 from _exchange.errors import FormatError, SuiteError
 from _exchange.frames import IMAGE_SIZE
 from _exchange.items import SCORED_CAMERAS, ItemId, Region, TruthFiles
+from _exchange.protocol import Protocol
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import ItemStatus, RunRecord
 from _measure.crops import box_of_region
 from _measure.protocols import GEOMETRY, subset_of_camera
 from _measure.report.pages import fact_with_link
 from _measure.report.pictures import Job, Made
-from _measure.report.records import Box, Fact, Item, Model, Report, View
+from _measure.report.records import Box, Drawn, Fact, Item, Model, Report, Surface, View
 from _measure.report.scored import Scored, columns_of, view_scores
 
 _NOT_COMPARABLE = (
@@ -35,6 +36,16 @@ _COMPARE_WITH_VERIFY = (
 )
 
 
+_SURFACES = (
+    ("ours", "Ours", "The reconstruction in its own colours."),
+    ("distance", "Ours, distance", "The scored part of the reconstruction, coloured by its distance to the truth."),
+    (
+        "truth",
+        "Truth, distance",
+        "The scored part of the true surface, coloured by its distance to the reconstruction.",
+    ),
+)
+"""Name, title and hint of what the viewer can show."""
 _NAMED = frozenset((*SCORED_CAMERAS, GEOMETRY))
 
 
@@ -95,11 +106,9 @@ def source_of(
     return source, method_input.portrait if method_input else None
 
 
-def job_of(run: RunFolder, item: ItemId, source: Source, portrait: NDArray[np.uint8] | None) -> Job:
-    """What the pictures of an item are made from."""
-    wanted = source.truth.pictures if source.truth else {}
-    truth = {camera: wanted[camera] for camera in SCORED_CAMERAS if camera in wanted}
-    return Job(item, run.report.parent, run.item(item), truth, portrait)
+def job_of(run: RunFolder, item: ItemId, source: Source, portrait: NDArray[np.uint8] | None, protocol: Protocol) -> Job:
+    """What the files of an item are made from."""
+    return Job(item, run.report.parent, run.item(item), source.truth, portrait, protocol)
 
 
 # -- records ----------------------------------------------------------------------------------------------------
@@ -132,14 +141,20 @@ def item_record(run: RunFolder, record: RunRecord, item: ItemId, known: Known, s
         status=status.status if status else "missing",
         reason=without_folders(status.reason, folders) if status else "The run has not come to this item.",
         portrait=files.get("portrait", ""),
+        prepared=files.get("prepared", ""),
         truth=files.get("truth/ortho_front", ""),
         ours=files.get("ours/ortho_front", ""),
         turntable=files.get("turntable", ""),
         views=tuple(replace(view, problem=shown.get(view.camera, "")) for view in views),
         model=Model(
-            script=files.get("model", ""),
+            surfaces=tuple(
+                Surface(shown_as, title, hint, files[f"model/{shown_as}"])
+                for shown_as, title, hint in _SURFACES
+                if f"model/{shown_as}" in files
+            ),
             file_name=f"{item.franch}_{item.idx}.glb",
             size=_size_text(made.model_bytes),
+            remark=made.model_remark,
             problem=shown.get(GEOMETRY, ""),
         ),
         attribution=source.attribution,
@@ -183,7 +198,10 @@ def report_record(
         columns=columns_of(scored),
         items=tuple(items),
         note=str(record.note),
-        notices=(_COMPARE_WITH_VERIFY if is_benchmark else _NOT_COMPARABLE, *scored.notices, *notices),
+        notices=(
+            _COMPARE_WITH_VERIFY if is_benchmark else _NOT_COMPARABLE,
+            *(without_folders(notice, (run.path, Path(record.data_root))) for notice in (*scored.notices, *notices)),
+        ),
     )
 
 
@@ -194,21 +212,33 @@ def without_folders(sentence: str, folders: Sequence[Path]) -> str:
     'Expected the file run.json, found none.'
     """
     for folder in folders:
-        sentence = sentence.replace(f"{os.path.abspath(folder)}/", "").replace(f"{folder}/", "")
+        for path in dict.fromkeys((os.path.abspath(folder), str(folder))):
+            sentence = sentence.replace(f"{path}/", "")
+            sentence = sentence.replace(path, folder.name) if folder.is_absolute() and folder.name else sentence
     return sentence
 
 
 def _view(camera: str, item: str, made: Made, region: Region | None, scored: Scored) -> View:
-    mean_error = made.mean_errors.get(camera)
+    unpasted = None
+    if f"unpasted/{camera}" in made.files:
+        unpasted = _drawn("unpasted", camera, made, view_scores(scored.plans, scored.unpasted, item, camera))
     return View(
         camera=camera,
         title=_view_title(camera),
         truth=made.files.get(f"truth/{camera}", ""),
-        ours=made.files.get(f"ours/{camera}", ""),
-        error=made.files.get(f"error/{camera}", ""),
-        mean_error="" if mean_error is None else f"{100 * mean_error:.2f} %",
+        ours=_drawn("ours", camera, made, view_scores(scored.plans, scored.values, item, camera)),
+        unpasted=unpasted,
         box=None if region is None else _share_of_picture(region, camera),
-        scores=view_scores(scored, item, camera),
+    )
+
+
+def _drawn(side: str, camera: str, made: Made, scores: tuple[Fact, ...]) -> Drawn:
+    mean_error = made.mean_errors.get(f"{side}/{camera}")
+    return Drawn(
+        picture=made.files.get(f"{side}/{camera}", ""),
+        error=made.files.get(f"error-of-{side}/{camera}", ""),
+        mean_error="" if mean_error is None else f"{100 * mean_error:.2f} %",
+        scores=scores,
     )
 
 

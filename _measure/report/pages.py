@@ -13,7 +13,7 @@ import jinja2
 from _measure.report.records import Fact, Item, Report
 
 HERE = Path(__file__).resolve().parent
-ASSETS = ("style.css", "page.js", "viewer.js")
+ASSETS = ("style.css", "page.js", "glb.js", "viewer.js")
 _ADDRESS = re.compile(r"https?://[^\s<>\"']+")
 _ITEM_ROOT = "../../"
 
@@ -31,9 +31,15 @@ def item_page(report: Report, item: Item) -> str:
     return _template("item.html.j2").render(report=report, item=item, before=before, after=after, root=_ITEM_ROOT)
 
 
-def model_script(base64: str, packing: str) -> str:
-    """The file that hands a GLB to the viewer; pages opened from a disk may not fetch."""
-    return _template("model.js.j2").render(base64=base64, packing=packing)
+def model_script(name: str, base64: str, *, shaded: bool) -> str:
+    """The file that hands a packed GLB to the viewer; pages opened from a disk may not fetch.
+
+    Args:
+        name: what its button names.
+        base64: of the GLB after gzip.
+        shaded: drawn darker where it turns away, for colours that are no picture.
+    """
+    return _template("model.js.j2").render(name=name, base64=base64, shaded=shaded)
 
 
 def asset(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The files of one character's page: scored pictures, error maps, turntable and the model for the viewer.
+"""The files of one character's page: scored pictures, error maps, turntable and surfaces for the viewer.
 
 Everything is made from files alone, in a worker process, and kept while its inputs stay the same: `made.json` beside
 the pictures names the digest of the inputs and of every file made.
@@ -6,12 +6,10 @@ the pictures names the digest of the inputs and of every file made.
 
 from __future__ import annotations
 
-import base64
-import gzip
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,23 +19,29 @@ from PIL import Image, features
 from _exchange import atomic
 from _exchange.digest import sha256_of_bytes, sha256_of_file, sha256_of_value
 from _exchange.errors import FormatError, InputError, SuiteError
-from _exchange.items import SCORED_CAMERAS, ItemId
+from _exchange.items import SCORED_CAMERAS, ItemId, TruthFiles
+from _exchange.mesh import Mesh
 from _exchange.pictures import composite_on_white, read_picture
+from _exchange.protocol import Protocol
 from _exchange.run_folder import ItemFolder
 from _exchange.run_record import read_json_object
+from _measure.mesh_file import read_mesh_file
+from _measure.protocols import GEOMETRY
 from _measure.report.colour_map import error_picture, mean_difference
-from _measure.report.pages import model_script
+from _measure.report.surfaces import MOST_VERTS, distance_coloured, packed_script, shown_glb
 from _measure.report.turning import SIDE as TURN_SIDE
 from _measure.report.turning import turning_frames
 from _render.turntable import turntable_bytes
 
-MADE_VERSION = 1
+MADE_VERSION = 2
 """Raised whenever equal inputs would give other files."""
 SIDE = 384
 """Height and width of the pages' pictures, pixels; they are scored at 512."""
 _QUALITY = 86
 _SECONDS_OF_TURN = 4.0
-_MAX_MODEL_BYTES = 64 * 2**20
+_WHOLE_BYTES = 5 * 2**19
+"""A larger model is thinned before it is shown, so that the page of a character stays below 3 MiB."""
+_MAX_MODEL_BYTES = 512 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +52,17 @@ class Job:
         item: whose page.
         report: folder of the report.
         ours: folder of the item in the run.
-        truth: true pictures by camera; empty where there is no truth.
+        truth: where the truth lies; None where the dataset has none.
         portrait: (512, 512, 4) uint8, or None where the dataset is gone.
+        protocol: decides which parts of the surfaces are compared.
     """
 
     item: ItemId
     report: Path
     ours: ItemFolder
-    truth: Mapping[str, Path]
+    truth: TruthFiles | None
     portrait: NDArray[np.uint8] | None
+    protocol: Protocol
 
     @property
     def folder(self) -> str:
@@ -68,16 +74,28 @@ class Job:
         """What is known about the files made."""
         return self.report / self.folder / "made.json"
 
+    def true_picture(self, camera: str) -> Path | None:
+        """The true picture of a camera; None where there is none."""
+        return self.truth.pictures.get(camera) if self.truth else None
+
     @property
     def key(self) -> str:
         """Digest of everything that decides the files."""
-        sources = [self.ours.mesh, *(self.ours.render(camera) for camera in SCORED_CAMERAS)]
+        ours = [self.ours.mesh, self.ours.prepared_input]
+        ours += [self.ours.render(camera) for camera in SCORED_CAMERAS]
+        ours += [self.ours.unpasted_render(camera) for camera in SCORED_CAMERAS]
+        truth = None
+        if self.truth is not None:
+            files = {camera: _digest(path) for camera, path in self.truth.pictures.items() if camera in SCORED_CAMERAS}
+            rules = replace(self.truth, pictures={}, character=Path())
+            truth = {"pictures": files, "character": _digest(self.truth.character), "rules": repr(rules)}
         return sha256_of_value(
             {
                 "version": [MADE_VERSION, Image.__version__, features.version("webp")],
-                "ours": [_digest(path) for path in sources],
-                "truth": {camera: _digest(path) for camera, path in self.truth.items()},
+                "ours": [_digest(path) for path in ours],
+                "truth": truth,
                 "portrait": None if self.portrait is None else sha256_of_bytes(self.portrait.tobytes()),
+                "protocol": repr(self.protocol),
             }
         )
 
@@ -91,7 +109,8 @@ class Made:
         digests: SHA-256 by the same names.
         mean_errors: mean absolute difference over the whole picture by camera, in [0, 1].
         problems: what could not be made, by view.
-        model_bytes: size of the GLB; 0 without one.
+        model_bytes: size of the GLB that the viewer shows and offers; 0 without one.
+        model_remark: what that GLB lacks of the run's; empty where it is the same file.
     """
 
     key: str = ""
@@ -100,6 +119,7 @@ class Made:
     mean_errors: Mapping[str, float] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     model_bytes: int = 0
+    model_remark: str = ""
 
 
 def make_files(job: Job) -> Made:
@@ -109,12 +129,11 @@ def make_files(job: Job) -> Made:
     if known is not None and known.key == key and _intact(job.report, known):
         return known
     making = _Making(job)
-    making.portrait()
+    making.inputs()
     for camera in SCORED_CAMERAS:
         making.view(camera)
-    making.model()
-    making.turntable()
-    made = Made(key, making.files, making.digests, making.mean_errors, making.problems, making.model_bytes)
+    making.surfaces()
+    made = making.made(key)
     atomic.write_json(job.record, asdict(made))
     return made
 
@@ -122,7 +141,7 @@ def make_files(job: Job) -> Made:
 def webp(picture: NDArray[np.uint8], side: int = SIDE) -> bytes:
     """A (H, W, 3) picture, made smaller where it is larger than `side`, as WebP; equal pictures give equal bytes."""
     stream = io.BytesIO()
-    Image.fromarray(_resized(picture, side)).save(stream, "WEBP", quality=_QUALITY, method=4)
+    Image.fromarray(_resized(picture, side)).save(stream, "WEBP", quality=_QUALITY, method=2)
     return stream.getvalue()
 
 
@@ -136,58 +155,88 @@ class _Making:
         self.mean_errors: dict[str, float] = {}
         self.problems: dict[str, str] = {}
         self.model_bytes = 0
+        self.model_remark = ""
         self.spin: list[NDArray[np.uint8]] = []
 
-    def portrait(self) -> None:
+    def made(self, key: str) -> Made:
+        return Made(key, self.files, self.digests, self.mean_errors, self.problems, self.model_bytes, self.model_remark)
+
+    def inputs(self) -> None:
+        """The portrait, and how the method prepared it where it did."""
         if self.job.portrait is not None:
             self._picture("portrait", composite_on_white(self.job.portrait))
+        if self.job.ours.prepared_input.is_file():
+            prepared = self._read("prepared input", self.job.ours.prepared_input)
+            if prepared is not None:
+                self._picture("prepared", prepared)
 
     def view(self, camera: str) -> None:
+        """A scored picture, its truth and their difference, and the twin without pasted pixels where there is one."""
         ours = self._read(camera, self.job.ours.render(camera))
-        truth = self._read(camera, self.job.truth[camera]) if camera in self.job.truth else None
-        if ours is not None:
-            self._picture(f"ours/{camera}", ours)
-            if camera.startswith("rgb60"):
-                self.spin.append(_resized(ours, TURN_SIDE))
+        path = self.job.true_picture(camera)
+        truth = None if path is None else self._read(camera, path)
         if truth is not None:
             self._picture(f"truth/{camera}", truth)
-        if ours is None or truth is None:
-            return
-        if ours.shape != truth.shape:
-            self.problems[camera] = f"Expected two pictures of one size, found {ours.shape[:2]} and {truth.shape[:2]}."
-            return
-        difference = mean_difference(ours, truth)
-        self.mean_errors[camera] = float(difference.mean())
-        self._picture(f"error/{camera}", error_picture(difference))
+        if ours is not None:
+            self._compared("ours", camera, ours, truth)
+            if camera.startswith("rgb60"):
+                self.spin.append(_resized(ours, TURN_SIDE))
+        if self.job.ours.unpasted_render(camera).is_file():
+            unpasted = self._read(camera, self.job.ours.unpasted_render(camera))
+            if unpasted is not None:
+                self._compared("unpasted", camera, unpasted, truth)
 
-    def model(self) -> None:
-        path = self.job.ours.mesh
+    def surfaces(self) -> None:
+        """The model as the viewer takes it, a turn of it, and both compared surfaces coloured by their distance."""
+        path, mesh = self.job.ours.mesh, None
         try:
             glb = _read_glb(path)
+            if len(glb) <= _WHOLE_BYTES:
+                self._model("ours", glb)
+            mesh = read_mesh_file(path)
+            if len(glb) > _WHOLE_BYTES:
+                self._model("ours", shown_glb(mesh))
+                self.model_remark = f"at most {MOST_VERTS} of its {len(mesh.verts)} vertices; the run holds all of them"
         except SuiteError as error:
-            self.problems["geom"] = self._sentence(error, path)
-            return
-        packed = base64.b64encode(gzip.compress(glb, 6, mtime=0)).decode("ascii")
-        self.model_bytes = len(glb)
-        self._write("model", f"models/{self.job.item}.js", model_script(packed, "gzip").encode("utf-8"))
+            self.problems[GEOMETRY] = self._sentence(error, path)
+        self._turntable(mesh)
+        if mesh is not None and self.job.truth is not None:
+            self._distances(mesh, self.job.truth)
 
-    def turntable(self) -> None:
-        """A turn of the mesh; where there is none, the twelve scored pictures around the head."""
-        try:
-            frames = turning_frames(self.job.ours.mesh)
-        except SuiteError as error:
-            self.problems.setdefault("geom", self._sentence(error, self.job.ours.mesh))
-            frames = self.spin
+    def _turntable(self, mesh: Mesh | None) -> None:
+        """A turn of the surface; where there is none, the twelve scored pictures around the head."""
+        frames = self.spin if mesh is None else turning_frames(mesh)
         if len({frame.shape for frame in frames}) == 1:
             content = turntable_bytes(frames, _SECONDS_OF_TURN)
             self._write("turntable", f"{self.job.folder}/turntable.webp", content)
 
-    def _read(self, camera: str, path: Path) -> NDArray[np.uint8] | None:
+    def _distances(self, mesh: Mesh, truth: TruthFiles) -> None:
+        try:
+            coloured = distance_coloured(mesh, truth, self.job.protocol)
+            self._model("distance", shown_glb(coloured.ours), shaded=True)
+            self._model("truth", shown_glb(coloured.truth), shaded=True)
+        except SuiteError as error:
+            self.problems.setdefault(GEOMETRY, f"No distances: {self._sentence(error, truth.character)}")
+
+    def _read(self, view: str, path: Path) -> NDArray[np.uint8] | None:
         try:
             return composite_on_white(read_picture(path, "RGBA"))
         except SuiteError as error:
-            self.problems[camera] = self._sentence(error, path)
+            self.problems[view] = self._sentence(error, path)
             return None
+
+    def _compared(self, side: str, camera: str, picture: NDArray[np.uint8], truth: NDArray[np.uint8] | None) -> None:
+        """A picture of ours and, where there is a truth, its error map."""
+        self._picture(f"{side}/{camera}", picture)
+        if truth is None:
+            return
+        if picture.shape != truth.shape:
+            shapes = f"{picture.shape[:2]} and {truth.shape[:2]}"
+            self.problems[camera] = f"Expected two pictures of one size, found {shapes}."
+            return
+        difference = mean_difference(picture, truth)
+        self.mean_errors[f"{side}/{camera}"] = float(difference.mean())
+        self._picture(f"error-of-{side}/{camera}", error_picture(difference))
 
     def _sentence(self, error: SuiteError, path: Path) -> str:
         """The error without the folders that lead to the run or the dataset: it is kept with the files made."""
@@ -197,6 +246,12 @@ class _Making:
 
     def _picture(self, name: str, picture: NDArray[np.uint8]) -> None:
         self._write(name, f"{self.job.folder}/{name.replace('/', '-')}.webp", webp(picture))
+
+    def _model(self, name: str, glb: bytes, *, shaded: bool = False) -> None:
+        if name == "ours":
+            self.model_bytes = len(glb)
+        script = packed_script(name, glb, shaded=shaded)
+        self._write(f"model/{name}", f"models/{self.job.item}/{name}.js", script)
 
     def _write(self, name: str, relative: str, content: bytes) -> None:
         atomic.write_bytes(self.job.report / relative, content)

@@ -96,28 +96,60 @@ class Box:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """One scored picture of ours.
+
+    Attributes:
+        picture: the picture itself; empty where there is none.
+        error: its error map.
+        mean_error: mean absolute difference over the whole picture in per cent; empty where there is no pair.
+        scores: metric and value.
+    """
+
+    picture: str = ""
+    error: str = ""
+    mean_error: str = ""
+    scores: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True)
 class View:
     """One scored picture beside its truth.
 
     Attributes:
         camera: ``ortho_front``, ``rgb60_0042``, …
         title: for people.
-        truth, ours, error: pictures.
-        mean_error: mean absolute difference over the whole picture in per cent; empty where there is no pair.
+        truth: the true picture.
+        ours: as it is scored.
+        unpasted: without pixels of the portrait; None where the method pastes none.
         box: what is scored; None where the region is unknown.
-        scores: metric and value.
         problem: why something is missing; empty where nothing is.
     """
 
     camera: str
     title: str
     truth: str = ""
-    ours: str = ""
-    error: str = ""
-    mean_error: str = ""
+    ours: Drawn = Drawn()
+    unpasted: Drawn | None = None
     box: Box | None = None
-    scores: tuple[Fact, ...] = ()
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """One surface that the viewer can show.
+
+    Attributes:
+        name: ``ours``, ``distance`` or ``truth``.
+        title: of its button.
+        hint: one sentence on what is seen.
+        script: the file that holds it for the viewer.
+    """
+
+    name: str
+    title: str
+    hint: str
+    script: str
 
 
 @dataclass(frozen=True)
@@ -125,15 +157,17 @@ class Model:
     """The reconstructed surface.
 
     Attributes:
-        script: the file that holds the GLB for the viewer; empty where there is none.
+        surfaces: what the viewer can show, the first one at once; empty where there is nothing.
         file_name: what a download is called.
         size: of the GLB, for people.
+        remark: what the download lacks of the run's file; empty where it is the same.
         problem: why there is none.
     """
 
-    script: str = ""
+    surfaces: tuple[Surface, ...] = ()
     file_name: str = ""
     size: str = ""
+    remark: str = ""
     problem: str = ""
 
 
@@ -147,6 +181,7 @@ class Item:
         status: ``ok``, ``failed``, ``skipped`` or ``missing``.
         reason: one sentence where it is not ``ok``.
         portrait, truth, ours: input, and the front view of both sides.
+        prepared: the input as the method took it, such as line-filled; empty where it took the portrait.
         turntable: animated picture of the reconstruction.
         views: the scored views in their order.
         model: the surface.
@@ -161,6 +196,7 @@ class Item:
     status: Literal["ok", "failed", "skipped", "missing"]
     reason: str = ""
     portrait: str = ""
+    prepared: str = ""
     truth: str = ""
     ours: str = ""
     turntable: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from _exchange.errors import FormatError, InputError
 from _exchange.run_folder import RunFolder
@@ -14,6 +14,9 @@ from _measure.report.records import Cell, Column, Fact, ScoreTable, TableRow
 from _measure.scored_run import MEASURE_COMMAND, ScoredRun
 from _measure.statistics import mean
 from _measure.table import shown_value
+
+RawScores = Mapping[tuple[str, str], Mapping[str, float]]
+"""Raw scores by item and metric, then by view."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +28,7 @@ class Scored:
         plans: rows with values per item.
         rows: scaled values by item, one mapping per plan.
         values: raw scores by item and metric, then by view.
+        unpasted: the same of the twins without pasted pixels, where they were measured.
         problems: view and reason by item; the view is empty for the item as a whole.
         notices: what is missing or damaged.
     """
@@ -32,7 +36,8 @@ class Scored:
     table: ScoreTable = field(default_factory=ScoreTable)
     plans: tuple[RowPlan, ...] = ()
     rows: tuple[Mapping[str, float], ...] = ()
-    values: Mapping[tuple[str, str], Mapping[str, float]] = field(default_factory=dict)
+    values: RawScores = field(default_factory=dict)
+    unpasted: RawScores = field(default_factory=dict)
     problems: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 
@@ -42,18 +47,30 @@ def read_scored(run: RunFolder) -> Scored:
     if not run.scores.is_file() and not run.table("json").is_file():
         return Scored(notices=(f"This run is not measured yet: {MEASURE_COMMAND} brings scores and table.",))
     try:
-        return scored_of(ScoredRun.read(run))
+        scored = ScoredRun.read(run)
     except (FormatError, InputError) as error:
         return Scored(notices=(f"The scores cannot be read: {error} Run {MEASURE_COMMAND} again.",))
+    variants, notices = read_variants(run)
+    unpasted = [v for v in variants if v.pictures == "unpasted" and v.protocol == scored.protocol]
+    shown = scored_of(scored)
+    return replace(shown, unpasted=_by_view(unpasted[0]) if unpasted else {}, notices=notices)
+
+
+def read_variants(run: RunFolder) -> tuple[list[ScoredRun], tuple[str, ...]]:
+    """The same predictions scored under other rules, by name of their folder, and what could not be read."""
+    found, notices = [], []
+    for path in sorted(run.variant("x").path.parent.glob("*/scores.jsonl")):
+        try:
+            found.append(ScoredRun.read(RunFolder(path.parent)))
+        except (FormatError, InputError) as error:
+            notices.append(f"The variant {path.parent.name} cannot be read: {error}")
+    return found, tuple(notices)
 
 
 def scored_of(scored: ScoredRun) -> Scored:
     """The same from scores that were read already."""
     rows = [(row, scored.values(row.plan)) for row in scored.rows]
     with_values = [(row.plan, values) for row, values in rows if values]
-    by_view: dict[tuple[str, str], dict[str, float]] = {}
-    for score in scored.scores:
-        by_view.setdefault((score.item, score.metric), {})[score.view] = score.value
     problems: dict[str, tuple[tuple[str, str], ...]] = {}
     for problem in scored.problems:
         problems[problem.item] = (*problems.get(problem.item, ()), (problem.view, problem.reason))
@@ -61,7 +78,7 @@ def scored_of(scored: ScoredRun) -> Scored:
         table=_table_of(scored, [row for row, _ in rows]),
         plans=tuple(plan for plan, _ in with_values),
         rows=tuple(values for _, values in with_values),
-        values=by_view,
+        values=_by_view(scored),
         problems=problems,
     )
 
@@ -93,17 +110,24 @@ def cells_of(scored: Scored, names: Sequence[str]) -> dict[str, tuple[Cell, ...]
     return {name: tuple(column.get(name, Cell("–")) for column in columns) for name in names}
 
 
-def view_scores(scored: Scored, item: str, camera: str) -> tuple[Fact, ...]:
+def view_scores(plans: Sequence[RowPlan], values: RawScores, item: str, camera: str) -> tuple[Fact, ...]:
     """What one picture scored, metric by metric, in the table's scale."""
     scales: dict[Metric, float] = {}
-    for plan in scored.plans:
+    for plan in plans:
         scales.setdefault(plan.metric, plan.scale)
     facts = []
     for metric, scale in scales.items():
-        value = scored.values.get((item, metric.id), {}).get(camera)
+        value = values.get((item, metric.id), {}).get(camera)
         if value is not None:
             facts.append(Fact(metric.label, f"{value * scale:.3f}"))
     return tuple(facts)
+
+
+def _by_view(scored: ScoredRun) -> RawScores:
+    by_view: dict[tuple[str, str], dict[str, float]] = {}
+    for score in scored.scores:
+        by_view.setdefault((score.item, score.metric), {})[score.view] = score.value
+    return by_view
 
 
 def _table_of(scored: ScoredRun, rows: Sequence[Row]) -> ScoreTable:

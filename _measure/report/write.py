@@ -11,6 +11,7 @@ from _exchange import atomic
 from _exchange.errors import SuiteError
 from _exchange.items import ItemId
 from _exchange.progress import progress
+from _exchange.protocol import Protocol, protocol_named
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import RunRecord
 from _exchange.workers import WorkerDied, results_of
@@ -43,7 +44,7 @@ def write_report(run: RunFolder, *, workers: int = 1) -> Path:
         workers: processes that make pictures.
 
     Raises:
-        InputError: the folder is no run, or names an impossible item.
+        InputError: the folder is no run, or names an impossible item or protocol.
         FormatError: its record is damaged.
     """
     record = RunRecord.read(run.record)
@@ -54,7 +55,8 @@ def write_report(run: RunFolder, *, workers: int = 1) -> Path:
     except SuiteError as error:
         notices.append(f"The dataset of this run is not there: {error} The pages show the reconstruction alone.")
     scored = read_scored(run)
-    prepared = _prepare_all(run, items, workers)
+    protocol = protocol_named(scored.table.protocol or record.protocol)
+    prepared = _prepare_all(run, protocol, items, workers)
     cells = cells_of(scored, [str(item) for item in items])
     records = [
         replace(item_record(run, record, item, prepared[item], scored), cells=cells[str(item)]) for item in items
@@ -69,26 +71,27 @@ class _Maker:
     """The work of one process: what the dataset knows of an item, and the files of its page."""
 
     run: RunFolder
+    protocol: Protocol
     dataset: Dataset | None
     known: frozenset[ItemId]
 
     @classmethod
-    def load(cls, run: RunFolder) -> _Maker:
+    def load(cls, run: RunFolder, protocol: Protocol) -> _Maker:
         """Open the dataset once per process."""
         try:
-            return cls(run, *open_run_dataset(RunRecord.read(run.record)))
+            return cls(run, protocol, *open_run_dataset(RunRecord.read(run.record)))
         except SuiteError:  # said on the first page already
-            return cls(run, None, frozenset())
+            return cls(run, protocol, None, frozenset())
 
     def __call__(self, item: ItemId) -> Known:
         source, portrait = source_of(self.dataset, self.known, item)
-        return Known(source, make_files(job_of(self.run, item, source, portrait)))
+        return Known(source, make_files(job_of(self.run, item, source, portrait, self.protocol)))
 
 
-def _prepare_all(run: RunFolder, items: Sequence[ItemId], workers: int) -> dict[ItemId, Known]:
+def _prepare_all(run: RunFolder, protocol: Protocol, items: Sequence[ItemId], workers: int) -> dict[ItemId, Known]:
     prepared: dict[ItemId, Known] = {}
     with progress("report", len(items)) as shown:
-        for item, answer in results_of(_Maker.load, (run,), items, workers):
+        for item, answer in results_of(_Maker.load, (run, protocol), items, workers):
             if isinstance(answer, WorkerDied):
                 prepared[item] = Known(Source(), Made(problems={"": f"No pictures: {answer}"}))
             else:

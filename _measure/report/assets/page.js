@@ -38,7 +38,8 @@ for (const box of document.querySelectorAll("[data-boxes]")) {
 }
 
 for (const around of document.querySelectorAll("[data-around]")) {
-  const source = (view, side) => view.querySelector(`[data-side=${side}] img`)?.src;
+  const shown = (figure) => getComputedStyle(figure).display !== "none";
+  const source = (view, side) => [...view.querySelectorAll(`[data-side=${side}]`)].find(shown)?.querySelector("img")?.src;
   const views = [...document.querySelectorAll("[data-view^=rgb60]")].filter((view) => source(view, "ours"));
   const sides = [...around.querySelectorAll("[data-side]")].filter((image) => views.every((view) => source(view, image.dataset.side)));
   const slider = around.querySelector("[data-do=step]");
@@ -60,6 +61,7 @@ for (const around of document.querySelectorAll("[data-around]")) {
     for (const image of around.querySelectorAll("[data-side]")) image.closest("figure").hidden = !sides.includes(image);
     slider.addEventListener("input", () => { toggle(false); show(); });
     play.addEventListener("click", () => toggle(play.getAttribute("aria-pressed") !== "true"));
+    for (const choice of document.querySelectorAll("[name=paste]")) choice.addEventListener("change", show);
     show();
   }
 }

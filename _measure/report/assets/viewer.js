@@ -1,8 +1,9 @@
 // A small viewer for GLB files in WebGL 2: no library, no request, nothing outside this folder.
 //
-// A page holds <section data-viewer> with a canvas and buttons; its model file calls `showModel` with the GLB as
-// base64 of gzip, or as plain base64. Colours are unlit: linear COLOR_0 x base colour, encoded as sRGB on output, so
-// what is on screen is what the GLB's maker wrote. Frame: y up, the character faces +z (glTF, `head_world`).
+// A page holds <section data-viewer> with a canvas and buttons; its model files call `showModel` with a GLB as base64
+// of gzip, or as plain base64. Colours are unlit: linear COLOR_0 x base colour, encoded as sRGB on output, so what is
+// on screen is what the GLB's maker wrote; models that are `shaded` (colours of distances) are darker where they turn
+// away. Frame: y up, the character faces +z (glTF, `head_world`).
 "use strict";
 
 (() => {
@@ -33,92 +34,11 @@
       vec3 view = normalize(eye - world);
       if (dot(normal, view) < 0.0) normal = -normal;
       float lamp = 0.5 + 0.5 * dot(normal, normalize(view + vec3(0.25, 0.65, 0.0)));
-      result = vec4(mix(vec3(0.22, 0.21, 0.32), vec3(0.97, 0.95, 0.93), lamp * lamp), 1.0);
+      if (manner == 3) result = vec4(srgb(base.rgb) * mix(0.45, 1.0, lamp * lamp), 1.0);
+      else result = vec4(mix(vec3(0.22, 0.21, 0.32), vec3(0.97, 0.95, 0.93), lamp * lamp), 1.0);
     }`;
-  const COMPONENTS = {
-    5120: Int8Array, 5121: Uint8Array, 5122: Int16Array, 5123: Uint16Array, 5125: Uint32Array, 5126: Float32Array,
-  };
-  const LARGEST = { 5120: 127, 5121: 255, 5122: 32767, 5123: 65535, 5125: 4294967295, 5126: 1 };
-  const SIZES = { SCALAR: 1, VEC2: 2, VEC3: 3, VEC4: 4 };
   const MANNERS = ["colour", "shape", "wire"];
   const FIELD = (30 * Math.PI) / 180;
-
-  // -- the file ------------------------------------------------------------------------------------------------
-
-  async function unpacked(base64, packing) {
-    const text = atob(base64);
-    const bytes = new Uint8Array(text.length);
-    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-    if (packing !== "gzip") return bytes.buffer;
-    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
-  }
-
-  function parsed(buffer) {
-    const view = new DataView(buffer);
-    if (view.getUint32(0, true) !== 0x46546c67) throw new Error("this is no GLB file");
-    const length = view.getUint32(12, true);
-    const json = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 20, length)));
-    return { json, buffer, start: 28 + length };
-  }
-
-  function values(file, index) {
-    const accessor = file.json.accessors[index];
-    const size = SIZES[accessor.type];
-    const out = new Float32Array(accessor.count * size);
-    if (accessor.bufferView === undefined) return { out, size };
-    const kind = COMPONENTS[accessor.componentType];
-    const bytes = kind.BYTES_PER_ELEMENT;
-    const block = file.json.bufferViews[accessor.bufferView];
-    const first = file.start + (block.byteOffset || 0) + (accessor.byteOffset || 0);
-    const stride = block.byteStride || size * bytes;
-    const scale = accessor.normalized ? LARGEST[accessor.componentType] : 1;
-    // A copy, since typed arrays need aligned starts.
-    const all = new kind(file.buffer.slice(first, first + stride * (accessor.count - 1) + size * bytes));
-    for (let row = 0; row < accessor.count; row++)
-      for (let k = 0; k < size; k++) out[row * size + k] = all[(row * stride) / bytes + k] / scale;
-    return { out, size };
-  }
-
-  function indices(file, primitive, count) {
-    if (primitive.indices === undefined) return Uint32Array.from({ length: count }, (_, i) => i);
-    const accessor = file.json.accessors[primitive.indices];
-    const kind = COMPONENTS[accessor.componentType];
-    const block = file.json.bufferViews[accessor.bufferView];
-    const first = file.start + (block.byteOffset || 0) + (accessor.byteOffset || 0);
-    return new Uint32Array(new kind(file.buffer.slice(first, first + accessor.count * kind.BYTES_PER_ELEMENT)));
-  }
-
-  async function picture(file, texture) {
-    const image = file.json.images[file.json.textures[texture].source];
-    const block = file.json.bufferViews[image.bufferView];
-    const bytes = new Uint8Array(file.buffer, file.start + (block.byteOffset || 0), block.byteLength);
-    const options = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
-    return createImageBitmap(new Blob([bytes], { type: image.mimeType }), options);
-  }
-
-  // -- matrices, column-major ----------------------------------------------------------------------------------
-
-  const IDENTITY = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
-
-  function product(a, b) {
-    const out = new Array(16).fill(0);
-    for (let c = 0; c < 4; c++) for (let r = 0; r < 4; r++)
-      for (let k = 0; k < 4; k++) out[c * 4 + r] += a[k * 4 + r] * b[c * 4 + k];
-    return out;
-  }
-
-  function localMatrix(node) {
-    if (node.matrix) return node.matrix;
-    const [x, y, z, w] = node.rotation || [0, 0, 0, 1];
-    const [a, b, c] = node.scale || [1, 1, 1];
-    const [tx, ty, tz] = node.translation || [0, 0, 0];
-    return [
-      a * (1 - 2 * (y * y + z * z)), a * 2 * (x * y + z * w), a * 2 * (x * z - y * w), 0,
-      b * 2 * (x * y - z * w), b * (1 - 2 * (x * x + z * z)), b * 2 * (y * z + x * w), 0,
-      c * 2 * (x * z + y * w), c * 2 * (y * z - x * w), c * (1 - 2 * (x * x + y * y)), 0,
-      tx, ty, tz, 1,
-    ];
-  }
 
   function perspective(aspect, near, far) {
     // The field of view is that of the shorter side, so that the model fits a narrow canvas too.
@@ -157,32 +77,27 @@
       return program;
     }
 
-    async load(file) {
-      const { json } = file;
+    // What a model draws; its bounds decide the view only where it is the first one: views stay when models change.
+    async load(model) {
       const low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
-      const waiting = (json.scenes[json.scene || 0].nodes || []).map((index) => [index, IDENTITY]);
-      while (waiting.length) {
-        const [index, parent] = waiting.pop();
-        const node = json.nodes[index];
-        const matrix = product(parent, localMatrix(node));
-        (node.children || []).forEach((child) => waiting.push([child, matrix]));
-        if (node.mesh === undefined) continue;
-        for (const primitive of json.meshes[node.mesh].primitives) {
-          if ((primitive.mode ?? 4) === 4) this.parts.push(await this.part(file, primitive, matrix, low, high));
-        }
-      }
-      if (!this.parts.length) throw new Error("the file draws no triangle");
-      this.parts.sort((a, b) => a.blends - b.blends);
+      const file = glb.parsed(await glb.unpacked(model.base64, model.packing));
+      model.buffer = file.buffer;
+      const parts = [];
+      await glb.eachPrimitive(file, async (primitive, matrix) => {
+        parts.push({ ...await this.part(file, primitive, matrix, low, high), shaded: model.shaded });
+      });
+      if (!parts.length) throw new Error("the file draws no triangle");
+      model.parts = parts.sort((a, b) => a.blends - b.blends);
+      if (this.centre) return;
       this.centre = low.map((value, axis) => (value + high[axis]) / 2);
       this.radius = Math.max(Math.hypot(...high.map((value, axis) => value - low[axis])) / 2, 1e-6);
       this.reset();
-      this.canvas.dataset.state = "drawn";
     }
 
     async part(file, primitive, matrix, low, high) {
       const gl = this.gl;
       const names = primitive.attributes;
-      const positions = values(file, names.POSITION);
+      const positions = glb.values(file, names.POSITION);
       const count = positions.out.length / 3;
       for (let i = 0; i < count; i++) {
         const [x, y, z] = positions.out.subarray(3 * i, 3 * i + 3);
@@ -195,16 +110,16 @@
       const array = gl.createVertexArray();
       gl.bindVertexArray(array);
       this.attribute(0, positions);
-      this.attribute(1, names.COLOR_0 === undefined ? null : values(file, names.COLOR_0));
-      this.attribute(2, names.TEXCOORD_0 === undefined ? null : values(file, names.TEXCOORD_0));
-      const triangles = indices(file, primitive, count);
+      this.attribute(1, names.COLOR_0 === undefined ? null : glb.values(file, names.COLOR_0));
+      this.attribute(2, names.TEXCOORD_0 === undefined ? null : glb.values(file, names.TEXCOORD_0));
+      const triangles = glb.indices(file, primitive, count);
       const elements = gl.createBuffer();
       gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, elements);
       gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, triangles, gl.STATIC_DRAW);
       const material = (file.json.materials || [])[primitive.material] || {};
       const base = material.pbrMetallicRoughness || {};
       const white = new ImageData(new Uint8ClampedArray(4).fill(255), 1, 1);
-      const image = this.texture(base.baseColorTexture ? await picture(file, base.baseColorTexture.index) : white);
+      const image = this.texture(base.baseColorTexture ? await glb.picture(file, base.baseColorTexture.index) : white);
       const cutoff = material.alphaMode === "MASK" ? material.alphaCutoff ?? 0.5 : 0.004;
       const factor = base.baseColorFactor || [1, 1, 1, 1];
       return { array, elements, triangles, edges: null, matrix, factor, image, cutoff, blends: material.alphaMode === "BLEND" };
@@ -276,7 +191,7 @@
       const near = Math.max(this.distance - 3 * this.radius, this.distance * 0.02);
       const projection = perspective(canvas.width / canvas.height, near, this.distance + 3 * this.radius);
       const place = (name) => gl.getUniformLocation(this.program, name);
-      gl.uniformMatrix4fv(place("clip_from_world"), false, product(projection, view));
+      gl.uniformMatrix4fv(place("clip_from_world"), false, glb.product(projection, view));
       gl.uniform3fv(place("eye"), eye);
       for (const part of this.parts) this.paintPart(part, place);
     }
@@ -292,7 +207,7 @@
       gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
       gl.enable(gl.POLYGON_OFFSET_FILL);
       gl.polygonOffset(1, 1);
-      gl.uniform1i(place("manner"), Math.min(this.manner, 1));
+      gl.uniform1i(place("manner"), this.manner === 0 && part.shaded ? 3 : Math.min(this.manner, 1));
       gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, part.elements);
       gl.drawElements(gl.TRIANGLES, part.triangles.length, gl.UNSIGNED_INT, 0);
       if (this.manner !== 2) return;
@@ -382,19 +297,45 @@
     }
   }
 
-  window.showModel = async ({ base64, packing }) => {
+  // -- the page ------------------------------------------------------------------------------------------------
+
+  const models = new Map();
+  let viewer = null;
+
+  async function choose(name) {
     const section = document.querySelector("[data-viewer]");
-    const message = section.querySelector("[data-message]");
+    const canvas = section.querySelector("canvas"), message = section.querySelector("[data-message]");
+    const model = models.get(name);
     try {
-      const buffer = await unpacked(base64, packing);
-      const link = section.querySelector("[data-do=download]");
-      link.href = URL.createObjectURL(new Blob([buffer], { type: "model/gltf-binary" }));
-      link.hidden = false;
-      await new Viewer(section).load(parsed(buffer));
+      viewer ??= new Viewer(section);
+      if (!model.parts) await viewer.load(model);
+      viewer.parts = model.parts;
+      viewer.draw();
+      for (const button of section.querySelectorAll("[data-model]")) button.setAttribute("aria-pressed", button.dataset.model === name);
+      for (const text of section.querySelectorAll("[data-of]")) text.hidden = text.dataset.of !== name;
+      section.querySelector("[data-scale]").hidden = !model.shaded;
+      if (name === "ours") offer(section.querySelector("[data-do=download]"), model.buffer);
       message.hidden = true;
+      canvas.dataset.state = "drawn";
+      canvas.dataset.model = name;
     } catch (error) {
-      section.querySelector("canvas").dataset.state = "failed";
+      canvas.dataset.state = "failed";
+      message.hidden = false;
       message.textContent = `The model cannot be shown here: ${error.message}.`;
     }
+  }
+
+  function offer(link, buffer) {
+    if (!link.hidden) return;
+    link.href = URL.createObjectURL(new Blob([buffer], { type: "model/gltf-binary" }));
+    link.hidden = false;
+  }
+
+  // The first model is shown at once, the others when their button is pressed.
+  window.showModel = (model) => {
+    models.set(model.name, model);
+    const button = document.querySelector(`[data-model="${model.name}"]`);
+    if (button) button.addEventListener("click", () => choose(model.name));
+    if (models.size === 1) choose(model.name);
   };
 })();

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from _exchange import atomic
-from _exchange.glb import GlbBuilder, write_mesh_glb
+from _exchange.glb import ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER, GlbBuilder, write_mesh_glb
 from _exchange.items import SCORED_CAMERAS, ItemId
 from _exchange.mesh import Mesh
 from _exchange.pictures import png_bytes
@@ -31,6 +31,8 @@ COLOUR = (200, 80, 60)
 OTHER_COLOUR = (80, 200, 60)
 RADIUS_PX = 100
 REGION = [[96.0, 128.5], [288.0, 200.0]]
+DISTANCE_METRES = 0.005
+BONES = ("hips", "head", "neck", "leftUpperArm", "rightUpperArm")
 CD_METRES = {PLAIN: 0.01, ODD: 0.03}
 
 
@@ -56,10 +58,13 @@ def disc(colour: tuple[int, int, int]) -> np.ndarray:
     return np.concatenate([np.broadcast_to(colour, (512, 512, 3)), inside[..., None] * 255], axis=2).astype(np.uint8)
 
 
-def tile(colour: tuple[int, int, int]) -> Mesh:
-    """A square that faces the front camera, with the colour at every vertex."""
-    verts = np.array([[-0.2, -0.2, 0], [0.2, -0.2, 0], [0.2, 0.2, 0], [-0.2, 0.2, 0]])
-    return Mesh(verts, np.array([[0, 1, 2], [0, 2, 3]]), np.tile(np.array([*colour, 255], np.uint8), (4, 1)))
+def tile(colour: tuple[int, int, int], z: float = 0.0) -> Mesh:
+    """A square that faces the front camera, of 20 × 20 cells, with the colour at every vertex."""
+    row, col = (index.ravel() for index in np.mgrid[:21, :21])
+    verts = np.stack([(col - 10) * 0.02, (row - 10) * 0.02, np.full(441, z)], axis=1)
+    corner = (21 * np.arange(20)[:, None] + np.arange(20)).ravel()
+    faces = np.concatenate([corner[:, None] + [0, 1, 22], corner[:, None] + [0, 22, 21]])
+    return Mesh(verts, faces, np.tile(np.array([*colour, 255], np.uint8), (441, 1)))
 
 
 def make_run(root: Path) -> SmallRun:
@@ -125,10 +130,27 @@ def _write_dataset(data: Path) -> None:
 
 
 def _write_character(path: Path) -> None:
+    """The same square 5 mm in front of the reconstruction's, in `model`: turned, and 0.1 m above the head bone."""
+    square = tile(COLOUR, DISTANCE_METRES)
     builder = GlbBuilder()
-    for name in ("hips", "head"):
-        builder.append("nodes", {"name": name})
-    builder.append("scenes", {"nodes": [0, 1]})
+    bones = [builder.append("nodes", {"name": name}) for name in BONES]
+    builder.append("scenes", {"nodes": [*bones, len(bones)]})
+    verts = (square.verts * [-1, 1, -1] + [0, 0.1, 0]).astype(np.float32)
+    attributes = {
+        "POSITION": builder.accessor(verts, target=ARRAY_BUFFER),
+        "JOINTS_0": builder.accessor(np.tile(np.array([1, 0, 0, 0], np.uint8), (441, 1)), target=ARRAY_BUFFER),
+        "TEXCOORD_0": builder.accessor(np.zeros((441, 2), np.float32), target=ARRAY_BUFFER),
+        "WEIGHTS_0": builder.accessor(np.tile(np.array([1, 0, 0, 0], np.float32), (441, 1)), target=ARRAY_BUFFER),
+    }
+    indices = builder.accessor(square.faces.astype(np.uint32).ravel(), target=ELEMENT_ARRAY_BUFFER)
+    image = builder.image(png_bytes(np.full((1, 1, 4), 255, np.uint8)), "image/png")
+    texture = {"index": builder.append("textures", {"source": image})}
+    material = builder.append("materials", {"pbrMetallicRoughness": {"baseColorTexture": texture}})
+    primitive = {"attributes": attributes, "indices": indices, "material": material}
+    mesh = builder.append("meshes", {"primitives": [primitive]})
+    bind = builder.accessor(np.tile(np.eye(4, dtype=np.float32), (len(bones), 1, 1)))
+    skin = builder.append("skins", {"joints": bones, "inverseBindMatrices": bind})
+    builder.append("nodes", {"mesh": mesh, "skin": skin})
     builder.gltf["extensionsUsed"] = ["VRM"]
     builder.gltf["extensions"] = {
         "VRM": {
@@ -140,7 +162,7 @@ def _write_character(path: Path) -> None:
                 "otherLicenseUrl": "https://creativecommons.org/publicdomain/zero/1.0/",
                 "reference": 'https://example.org/"><script>alert(2)</script>',
             },
-            "humanoid": {"humanBones": [{"bone": "hips", "node": 0}, {"bone": "head", "node": 1}]},
+            "humanoid": {"humanBones": [{"bone": name, "node": node} for name, node in zip(BONES, bones)]},
         }
     }
     atomic.write_bytes(path, builder.to_bytes())

@@ -49,7 +49,7 @@ def test_without_the_dataset_ours_is_shown_alone_and_the_page_says_so(copy: Smal
     assert "The pages show the reconstruction alone." in first_page(copy)
     sources = [image.get("src", "") for image in item_page(copy).all("img")]
     assert any(source.endswith("ours-ortho_front.webp") for source in sources)
-    assert not any("truth-" in source or "error-" in source or "portrait" in source for source in sources)
+    assert not any("truth-" in source or "error-of" in source or "portrait" in source for source in sources)
 
 
 def test_an_item_that_left_the_dataset_keeps_its_page(copy: SmallRun) -> None:
@@ -105,7 +105,7 @@ def test_pictures_of_two_sizes_have_no_error_map(copy: SmallRun) -> None:
     write_png(copy.run.item(PLAIN).render("ortho_front"), disc(COLOUR)[:100, :90])
     markup = item_page(copy)
     assert "Expected two pictures of one size" in markup.text
-    assert not any("error-ortho_front" in image.get("src", "") for image in markup.all("img"))
+    assert not any("error-of-ours-ortho_front" in image.get("src", "") for image in markup.all("img"))
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

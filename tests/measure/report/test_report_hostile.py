@@ -56,12 +56,12 @@ def test_an_odd_table_is_a_notice_and_no_crash(copy: SmallRun, name: str) -> Non
 
 def test_hostile_texts_of_the_table_make_no_element(copy: SmallRun) -> None:
     def change(value: dict[str, Any]) -> None:
-        value.update(sample_seed=HOSTILE, weights={HOSTILE: HOSTILE}, pictures=HOSTILE, device=HOSTILE)
+        value.update(sample_seed=HOSTILE, weights={HOSTILE: HOSTILE}, dataset=HOSTILE, device=HOSTILE)
         value["rows"][0].update(not_run=HOSTILE)
 
     change_table(copy, change)
     markup = Markup(write_report(copy.run))
-    assert markup.text.count(HOSTILE) >= 5
+    assert markup.text.count(HOSTILE) >= 4
     assert not any("onerror" in attributes for _, attributes in markup.tags)
     assert not any("example.org" in at.get("src", "") for _, at in markup.tags)
 
@@ -94,9 +94,16 @@ def test_errors_and_intervals_have_the_form_of_their_value(
     assert (shown.standard_error, shown.interval) == texts
 
 
-def test_scores_of_strangers_and_undefined_ones_change_no_rank(copy: SmallRun) -> None:
+def test_scores_of_strangers_are_a_notice(copy: SmallRun) -> None:
+    write_scores(copy.run.scores, [Score("not/listed", "cd", "geom", 0.0)])
+    (notice,) = read_scored(copy.run).notices
+    assert notice.startswith("The scores cannot be read: scores.jsonl")
+    assert "not/listed" in notice
+
+
+def test_undefined_scores_have_no_rank_and_change_none(copy: SmallRun) -> None:
     scores = [Score(str(PLAIN), "cd", "geom", 0.01), Score(str(ODD), "cd", "geom", float("nan"))]
-    write_scores(copy.run.scores, [*scores, Score("not/listed", "cd", "geom", 0.0)])
+    write_scores(copy.run.scores, scores)
     scored = read_scored(copy.run)
     cells = cells_of(scored, [str(item) for item in ITEMS])
     place = [(plan.subset, plan.label) for plan in scored.plans].index(("geom", "cd"))
@@ -164,6 +171,6 @@ def test_numbers_are_javascripts(value: float, text: str) -> None:
 
 
 def test_a_model_script_cannot_be_closed_by_its_content() -> None:
-    script = model_script("</script><script>alert(1)</script>", "gzip")
+    script = model_script("</script>", "</script><script>alert(1)</script>", shaded=False)
     assert "</script>" not in script
     assert script.startswith("showModel(")

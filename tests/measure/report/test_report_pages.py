@@ -17,9 +17,21 @@ import pytest
 from _exchange.pictures import read_picture, write_png
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import RunRecord
+from _measure.mesh_file import read_mesh_file
+from _measure.report.colour_map import legend_picture
 from _measure.report.write import write_report
 from tests.measure.report.markup import Markup
-from tests.measure.report.small_run import COLOUR, FAILED, HOSTILE, ODD, OTHER_COLOUR, PLAIN, SmallRun, disc
+from tests.measure.report.small_run import (
+    COLOUR,
+    DISTANCE_METRES,
+    FAILED,
+    HOSTILE,
+    ODD,
+    OTHER_COLOUR,
+    PLAIN,
+    SmallRun,
+    disc,
+)
 
 
 def report_folder(small: SmallRun) -> Path:
@@ -196,20 +208,43 @@ def test_pictures_show_the_run_on_white(reported: SmallRun) -> None:
         assert np.abs(shown[192, 192].astype(int) - colour).max() <= 4  # lossy; 2 measured
 
 
+def model(small: SmallRun, item: object, name: str, *, shaded: bool) -> bytes:
+    """The GLB in one of an item's model scripts."""
+    script = (report_folder(small) / "models" / str(item) / f"{name}.js").read_text(encoding="utf-8")
+    start = f'showModel({{ name: "{name}", shaded: {"true" if shaded else "false"}, packing: "gzip", base64: "'
+    assert script.startswith(start)
+    assert script.endswith('" });\n')
+    return gzip.decompress(base64.b64decode(script[len(start) : -len('" });\n')], validate=True))
+
+
 def test_the_viewer_gets_the_glb_unchanged(reported: SmallRun) -> None:
-    script = (report_folder(reported) / "models" / f"{ODD}.js").read_text(encoding="utf-8")
-    packed = re.fullmatch(r'showModel\(\{ packing: "gzip", base64: "([A-Za-z0-9+/=]+)" \}\);\n', script)
-    assert packed
-    assert gzip.decompress(base64.b64decode(packed[1])) == reported.run.item(ODD).mesh.read_bytes()
+    assert model(reported, ODD, "ours", shaded=False) == reported.run.item(ODD).mesh.read_bytes()
+
+
+@pytest.mark.parametrize(("name", "z"), [("distance", 0.0), ("truth", DISTANCE_METRES)])
+def test_both_compared_surfaces_are_coloured_by_their_distance(
+    reported: SmallRun, tmp_path: Path, name: str, z: float
+) -> None:
+    path = tmp_path / "model.glb"
+    path.write_bytes(model(reported, PLAIN, name, shaded=True))
+    mesh = read_mesh_file(path)
+    np.testing.assert_allclose(mesh.verts[:, 2], z, atol=0.5 / 8192)  # rounded to 1/8192 m
+    # The region of interest, in metres of the front picture: columns 128.5 to 328.5 and rows 96 to 384 of 512.
+    low, high = mesh.verts.min(axis=0), mesh.verts.max(axis=0)
+    np.testing.assert_allclose([low[0], high[0]], [-0.16, 0.08], atol=1e-3)
+    np.testing.assert_allclose([low[1], high[1]], [-0.16, 0.2], atol=1e-3)
+    # 5 of 20 mm: a quarter of the map, which runs along the legend from left to right.
+    quarter = legend_picture(width=201)[0, 50]
+    assert np.abs(mesh.colors[:, :3].astype(int) - quarter).max() <= 2
 
 
 def test_the_turntable_is_an_endless_animation_of_a_turn(reported: SmallRun) -> None:
     from PIL import Image
 
     with Image.open(report_folder(reported) / "pictures" / str(PLAIN) / "turntable.webp") as picture:
-        assert (picture.format, picture.n_frames, picture.info["loop"]) == ("WEBP", 36, 0)
+        assert (picture.format, picture.n_frames, picture.info["loop"]) == ("WEBP", 24, 0)
         front = np.asarray(picture.convert("RGB"))
-        picture.seek(9)
+        picture.seek(6)
         edge_on = np.asarray(picture.convert("RGB"))
     assert np.abs(front[144, 144].astype(int) - COLOUR).max() <= 6  # lossy; 3 measured
     assert (front < 250).any(axis=2).sum() > 50 * (edge_on < 250).any(axis=2).sum()
@@ -240,7 +275,7 @@ def test_only_the_files_of_a_changed_item_change(copy: SmallRun) -> None:
     folder = f"pictures/{ODD}"
     assert changed == {
         f"items/{ODD}.html",  # its mean error
-        *(f"{folder}/{name}" for name in ("made.json", "ours-ortho_front.webp", "error-ortho_front.webp")),
+        *(f"{folder}/{name}" for name in ("made.json", "ours-ortho_front.webp", "error-of-ours-ortho_front.webp")),
     }
 
 
@@ -251,7 +286,7 @@ def test_pages_of_items_that_left_the_run_go(copy: SmallRun) -> None:
     write_report(copy.run)
     assert sorted(name for name in contents(report_folder(copy)) if name.startswith(("items/", "models/"))) == [
         f"items/{PLAIN}.html",
-        f"models/{PLAIN}.js",
+        *(f"models/{PLAIN}/{name}.js" for name in ("distance", "ours", "truth")),
     ]
 
 
