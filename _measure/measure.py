@@ -17,8 +17,9 @@ from _exchange.workers import available_cores
 from _measure.bench import BenchReport, bench_measure
 from _measure.predictions import Predictions, predictions_in
 from _measure.protocols import Settings
-from _measure.run import MeasureOptions, measure_run
+from _measure.run import MeasureOptions, Target, measure_run
 from _measure.table import Table
+from _measure.truth_cache import user_truth_cache
 
 NOT_COMPARABLE = "own characters: the numbers are not comparable with published ones"
 
@@ -74,15 +75,16 @@ def measure(config: MeasureConfig) -> Table:
     if subject.note:
         title += f". {subject.note}"
     options = MeasureOptions(
-        settings=subject.settings,
         title=title,
         method=subject.method,
         dataset=subject.dataset.renderset,
         generated_with=subject.generated_with,
         workers=config.workers or available_cores(),
         may_download=not config.offline,
+        truth_cache=user_truth_cache(),
     )
-    return measure_run(subject.results, subject.predictions, subject.items, subject.dataset.truth, options)
+    target = Target(subject.results, subject.predictions, subject.settings)
+    return measure_run(target, subject.items, subject.dataset.truth, options)
 
 
 def bench(config: MeasureConfig) -> BenchReport:

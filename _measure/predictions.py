@@ -10,13 +10,18 @@ from _exchange.errors import InputError
 from _exchange.items import SCORED_CAMERAS, ItemId
 from _exchange.mesh import Mesh
 from _exchange.original_layout import OriginalRun, is_original_run
-from _exchange.run_folder import RunFolder
+from _exchange.run_folder import ItemFolder, RunFolder
 from _exchange.run_record import ItemStatus
 from _measure.mesh_file import read_mesh_file
+from _measure.protocols import PictureKind
 
 
 class Predictions(Protocol):
     """Where a run's results lie."""
+
+    @property
+    def pictures(self) -> PictureKind:
+        """Which of its pictures are meant."""
 
     def picture(self, item: ItemId, camera: str) -> Path:
         """File of a scored picture."""
@@ -24,8 +29,8 @@ class Predictions(Protocol):
     def mesh(self, item: ItemId) -> Mesh:
         """The predicted surface, `head_world`; raises a `SuiteError` where there is none."""
 
-    def files(self, item: ItemId) -> list[Path]:
-        """Every file that decides the item's scores and exists."""
+    def mesh_files(self, item: ItemId) -> list[Path]:
+        """Every file that decides the predicted surface and exists."""
 
     def failure(self, item: ItemId) -> str:
         """Why the method made nothing for the item; empty where it did not say."""
@@ -36,10 +41,12 @@ class RunPredictions:
     """Predictions in one of our run folders."""
 
     run: RunFolder
+    pictures: PictureKind = "pasted"
 
     def picture(self, item: ItemId, camera: str) -> Path:
-        """``items/<item>/renders/<camera>.png``."""
-        return self.run.item(item).render(camera)
+        """``items/<item>/renders/<camera>.png``, or its twin in ``renders_unpasted``."""
+        folder = self.run.item(item)
+        return folder.render(camera) if self.pictures == "pasted" else folder.unpasted_render(camera)
 
     def mesh(self, item: ItemId) -> Mesh:
         """``items/<item>/mesh.glb``.
@@ -53,10 +60,9 @@ class RunPredictions:
             raise InputError(f"Expected a predicted surface {path.name}, found none.")
         return read_mesh_file(path)
 
-    def files(self, item: ItemId) -> list[Path]:
-        """Scored pictures and mesh."""
-        folder = self.run.item(item)
-        return _existing([*(folder.render(camera) for camera in SCORED_CAMERAS), folder.mesh])
+    def mesh_files(self, item: ItemId) -> list[Path]:
+        """``mesh.glb``."""
+        return _existing([self.run.item(item).mesh])
 
     def failure(self, item: ItemId) -> str:
         """The reason in ``status.json`` of an item that is not ``ok``."""
@@ -72,6 +78,7 @@ class OriginalPredictions:
     """Predictions in ``temp/eval/<run>/<renderset>/``."""
 
     run: OriginalRun
+    pictures: PictureKind = "pasted"
 
     def picture(self, item: ItemId, camera: str) -> Path:
         """``ortho/…/front.png``, ``rgb60/…/0042.png``."""
@@ -81,11 +88,10 @@ class OriginalPredictions:
         """``marching_cubes/…/front.npz`` or ``front.pkl``."""
         return self.run.mesh(item)
 
-    def files(self, item: ItemId) -> list[Path]:
-        """Scored pictures and whatever mesh files there are."""
+    def mesh_files(self, item: ItemId) -> list[Path]:
+        """Whatever mesh files there are."""
         folder = self.run.path / "marching_cubes" / item.franch / item.idx
-        meshes = [folder / "front.npz", folder / "front.pkl"]
-        return _existing([*(self.run.picture(item, camera) for camera in SCORED_CAMERAS), *meshes])
+        return _existing([folder / "front.npz", folder / "front.pkl"])
 
     def failure(self, item: ItemId) -> str:
         """The original records no failures."""
@@ -93,21 +99,30 @@ class OriginalPredictions:
         return ""
 
 
-def predictions_in(path: Path) -> Predictions:
+def predictions_in(path: Path, pictures: PictureKind = "pasted") -> Predictions:
     """The predictions of a folder: a run of ours (it has ``items``), or one of the original.
 
     Raises:
-        InputError: it is neither.
+        InputError: it is neither, or has no unpasted pictures where these are asked for.
     """
-    if (path / "items").is_dir():
-        return RunPredictions(RunFolder(path))
-    if is_original_run(path):
-        return OriginalPredictions(OriginalRun(path))
-    raise InputError(
-        f"Expected a run folder with items/, or an original one with rgb60/ and marching_cubes/, in {path}, "
-        "found neither.",
-        next_step="Run python3 -m _scripts.generate first.",
-    )
+    ours = (path / "items").is_dir()
+    if not ours and not is_original_run(path):
+        raise InputError(
+            f"Expected a run folder with items/, or an original one with rgb60/ and marching_cubes/, in {path}, "
+            "found neither.",
+            next_step="Run python3 -m _scripts.generate first.",
+        )
+    if pictures == "unpasted" and not has_unpasted_pictures(path):
+        raise InputError(
+            f"Expected pictures without pasted pixels in {path}, found none: its method pastes nothing, or kept none."
+        )
+    return RunPredictions(RunFolder(path), pictures) if ours else OriginalPredictions(OriginalRun(path))
+
+
+def has_unpasted_pictures(path: Path) -> bool:
+    """Whether any item of a run of ours has pictures without pasted pixels."""
+    folders = map(ItemFolder, path.glob("items/*/*"))
+    return any(folder.unpasted_render(camera).is_file() for folder in folders for camera in SCORED_CAMERAS)
 
 
 def _existing(paths: list[Path]) -> list[Path]:

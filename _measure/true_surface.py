@@ -5,15 +5,22 @@ Source: spec/measure.md §6.1, §6.2.
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
 import igl
 import numpy as np
 from numpy.typing import NDArray
 
+from _databacks import vrm
 from _databacks.vrm import TrueSurface, read_true_surface
+from _exchange.digest import sha256_of_file, sha256_of_value
 from _exchange.frames import BOX_SIDE, IMAGE_SIZE, head_model_from_model, head_world_from_head_model
 from _exchange.items import Region, TruthFiles
 from _exchange.mesh import Mesh
 from _exchange.protocol import Protocol
+from _measure.truth_cache import cached_surface
 
 INNER_WINDING = 1.3
 """Vertices whose winding number reaches this lie inside and are removed."""
@@ -91,16 +98,55 @@ def read_whole_surface(truth: TruthFiles, protocol: Protocol) -> TrueSurface:
     )
 
 
-def compared_true_surface(truth: TruthFiles, protocol: Protocol) -> Mesh:
-    """`true_surface` of an item's character under a protocol; raises as `read_whole_surface` does."""
-    whole = read_whole_surface(truth, protocol)
-    return true_surface(
-        Mesh(whole.verts, whole.faces),
-        whole.loc_origin,
+def compared_true_surface(truth: TruthFiles, protocol: Protocol, cache_folder: Path | None = None) -> Mesh:
+    """`true_surface` of an item's character under a protocol.
+
+    Args:
+        cache_folder: folder where the surface before its cuts is kept (`truth_cache`); None builds it.
+
+    Raises:
+        InputError, FormatError: as `read_whole_surface`.
+    """
+
+    def build() -> TrueSurface:
+        whole = read_whole_surface(truth, protocol)
+        visible = without_inner_surfaces(Mesh(whole.verts, whole.faces))
+        return TrueSurface(visible.verts, visible.faces, whole.loc_origin)
+
+    if cache_folder is not None and truth.character.is_file():
+        visible = cached_surface(cache_folder, visible_surface_key(truth, protocol), build)
+    else:
+        visible = build()
+    return cut_true_surface(
+        Mesh(visible.verts, visible.faces),
+        visible.loc_origin,
         truth.region,
         mirrored_region=protocol.truth_region == "mirrored",
         box_bounds_y=protocol.truth_box_bounds_y,
     )
+
+
+def visible_surface_key(truth: TruthFiles, protocol: Protocol) -> str:
+    """Digest of all that decides the true surface before its cuts."""
+    return sha256_of_value(
+        {
+            "sources": _sources_digest(),
+            "character": sha256_of_file(truth.character),
+            "pose": protocol.truth_pose,
+            "shading": truth.shading,
+            "paper_arm_degrees": truth.paper_arm_degrees,
+            "fit": truth.fit,
+            "head_position": truth.head_position,
+            "packages": [np.__version__, metadata.version("libigl")],
+        }
+    )
+
+
+@cache
+def _sources_digest() -> str:
+    """Of the code that makes visible surfaces: a changed reader must not meet the surfaces of its forerunner."""
+    reader = Path(vrm.__file__).parent
+    return sha256_of_value([sha256_of_file(path) for path in [*sorted(reader.glob("*.py")), Path(__file__)]])
 
 
 def true_surface(
@@ -110,14 +156,26 @@ def true_surface(
 
     Args:
         mesh_model: all triangles of the character, `model`, unshifted.
+        loc_origin, region, mirrored_region, box_bounds_y: of `cut_true_surface`.
+    """
+    visible = without_inner_surfaces(mesh_model)
+    return cut_true_surface(visible, loc_origin, region, mirrored_region=mirrored_region, box_bounds_y=box_bounds_y)
+
+
+def cut_true_surface(
+    visible_model: Mesh, loc_origin: NDArray, region: Region, *, mirrored_region: bool, box_bounds_y: bool
+) -> Mesh:
+    """A true surface without inner parts, `model`, cut to the box and the region, `head_world`.
+
+    Args:
+        visible_model: from `without_inner_surfaces`.
         loc_origin: (3,) origin of the head frames in `model`.
         region: of the front picture.
         mirrored_region: cut before the turn to world axes, as the original does, or after.
         box_bounds_y: whether the box cuts in y too.
     """
-    visible = without_inner_surfaces(mesh_model)
-    verts_head_model = head_model_from_model(visible.verts.astype(np.float64), loc_origin)
-    boxed = cut_to_box(Mesh(verts_head_model, visible.faces), bounds_y=box_bounds_y)
+    verts_head_model = head_model_from_model(visible_model.verts.astype(np.float64), loc_origin)
+    boxed = cut_to_box(Mesh(verts_head_model, visible_model.faces), bounds_y=box_bounds_y)
     if mirrored_region:
         return _turned(cut_to_region(boxed, region))
     return cut_to_region(_turned(boxed), region)

@@ -66,6 +66,7 @@ def test_bench_reports_every_stage(benchmark_run: SmallBenchmark, no_weights: Pa
     names = [stage.name for stage in report.stages]
     assert names[0] == "read and crop pictures"
     assert names[-1] == "whole item"
-    assert {"psnr", "ssim", "distances", "read and cut true surface"} <= set(names)
+    assert {"psnr", "ssim", "distances", "make true surface", "true surface, kept from before"} <= set(names)
     assert all(stage.cpu_seconds >= 0 for stage in report.stages)
-    assert "LPIPS not run" in bench_text(report)
+    assert set(report.not_run) == {"lpips (squeeze)", "clip"}
+    assert "lpips (squeeze) not run: Expected the weights" in bench_text(report)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.client
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,26 +11,37 @@ import torch
 import torchmetrics
 
 from _exchange.digest import sha256_of_file
-from _exchange.errors import InputError, MissingComponent
-from _exchange.items import ItemId
+from _exchange.errors import InputError
+from _exchange.items import ItemId, TruthFiles
 from _measure import network_weights, weights
 from _measure.findings import network_findings
 from _measure.networks.alexnet import AlexNetFeatures
-from _measure.protocols import Settings, score_item
-from _measure.run import MeasureOptions, item_key, measure_run
+from _measure.protocols import Settings
+from _measure.run import MeasureOptions, Target, measure_run
+from _measure.scoring import NetworkFacts, Part, PartKeys
+from _measure.surface_scores import score_surfaces
 from _measure.table import Table
 from tests.measure.small_benchmark import SmallBenchmark
 from tests.measure.test_weights import manifest_with
 
-OPTIONS = MeasureOptions(settings=Settings(sample_count=50), may_download=False)
+SETTINGS = Settings(sample_count=50)
+OPTIONS = MeasureOptions(may_download=False)
 
 
-def measure(bench: SmallBenchmark, **changes) -> Table:
-    return measure_run(bench.run, bench.predictions, bench.items, bench.truth_of, replace(OPTIONS, **changes))
+def measure(bench: SmallBenchmark, settings: Settings = SETTINGS, **changes) -> Table:
+    target = Target(bench.run, bench.predictions, settings)
+    return measure_run(target, bench.items, bench.truth_of, replace(OPTIONS, **changes))
 
 
 def journal(bench: SmallBenchmark) -> list[str]:
-    return [json.loads(line)["item"] for line in bench.run.measured.read_text().splitlines()]
+    """Items that have lines, in the order of their first ones."""
+    lines = bench.run.measured.read_text().splitlines()
+    return list(dict.fromkeys(json.loads(line)["item"] for line in lines))
+
+
+def keys_of(bench: SmallBenchmark, item: ItemId, truth: TruthFiles) -> dict[Part, str]:
+    facts = NetworkFacts(lpips={"weights": "digest"}, clip={"weights": "digest"})
+    return PartKeys(bench.predictions, SETTINGS, facts, {}).of(item, truth)
 
 
 # -- faults -----------------------------------------------------------------------------------------------------
@@ -43,10 +51,10 @@ def test_a_fault_is_tried_again_by_the_next_call(benchmark_run: SmallBenchmark, 
     def short_of_memory(item: ItemId, *rest):
         if item == benchmark_run.items[1]:
             raise MemoryError("too little")
-        return score_item(item, *rest)
+        return score_surfaces(item, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr("_measure.run.score_item", short_of_memory)
+        patch.setattr("_measure.scoring.score_surfaces", short_of_memory)
         table = measure(benchmark_run)
     assert [problem.reason for problem in table.problems] == ["Unexpected MemoryError: too little."]
     assert journal(benchmark_run) == ["balls/ball_0", "balls/ball_2"]
@@ -61,8 +69,22 @@ def test_a_fault_of_the_data_is_kept(benchmark_run: SmallBenchmark, no_weights) 
     assert len(journal(benchmark_run)) == 3
 
 
-@pytest.mark.parametrize("part", ["pictures", "character", "region", "head_position", "shading"])
-def test_everything_of_the_truth_is_part_of_the_key(benchmark_run: SmallBenchmark, part: str) -> None:
+PICTURES = {"pixels", "lpips", "clip"}
+
+
+@pytest.mark.parametrize(
+    ("part", "touched"),
+    [
+        ("pictures", PICTURES),
+        ("character", {"surfaces"}),
+        ("region", PICTURES | {"surfaces"}),
+        ("head_position", {"surfaces"}),
+        ("shading", {"surfaces"}),
+    ],
+)
+def test_everything_of_the_truth_is_part_of_the_keys_that_it_decides(
+    benchmark_run: SmallBenchmark, part: str, touched: set[str]
+) -> None:
     item = benchmark_run.items[0]
     truth = benchmark_run.truths[item]
     other = {
@@ -72,8 +94,8 @@ def test_everything_of_the_truth_is_part_of_the_key(benchmark_run: SmallBenchmar
         "head_position": (0.0, 0.0, 0.0),
         "shading": "paper",
     }[part]
-    keys = [item_key(item, t, benchmark_run.predictions, {}) for t in (truth, replace(truth, **{part: other}))]
-    assert keys[0] != keys[1]
+    before, after = (keys_of(benchmark_run, item, t) for t in (truth, replace(truth, **{part: other})))
+    assert {name for name in before if before[name] != after[name]} == touched
 
 
 def test_where_the_truth_lies_is_no_part_of_the_key(benchmark_run: SmallBenchmark, tmp_path: Path) -> None:
@@ -81,10 +103,7 @@ def test_where_the_truth_lies_is_no_part_of_the_key(benchmark_run: SmallBenchmar
     truth = benchmark_run.truths[item]
     moved = tmp_path / "moved.glb"
     moved.write_bytes(truth.character.read_bytes())
-    keys = {
-        item_key(item, replace(truth, character=c), benchmark_run.predictions, {}) for c in (truth.character, moved)
-    }
-    assert len(keys) == 1
+    assert keys_of(benchmark_run, item, truth) == keys_of(benchmark_run, item, replace(truth, character=moved))
 
 
 # -- networks ---------------------------------------------------------------------------------------------------
@@ -159,38 +178,6 @@ def test_offline_asks_no_address(benchmark_run: SmallBenchmark, no_weights, monk
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("the network was asked")
 
-    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", refuse)
     row = next(row for row in measure(benchmark_run).rows if row.plan.label == "lpips")
     assert "found them in no folder" in row.not_run
-
-
-class Answer(io.BytesIO):
-    """A response of a server, without a stated length."""
-
-    def __init__(self, content: bytes = b"") -> None:
-        super().__init__(content)
-        self.headers: dict[str, str] = {}
-
-
-def test_a_download_that_breaks_off_is_one_sentence_and_leaves_nothing(no_weights: Path, monkeypatch) -> None:
-    class Torn(Answer):
-        def read(self, *_: object) -> bytes:
-            raise http.client.IncompleteRead(b"half")
-
-    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: Torn())
-    with pytest.raises(MissingComponent, match=r"found no way to it \(IncompleteRead"):
-        weights.fetch("squeezenet1_1")
-    assert list(no_weights.iterdir()) == []
-
-
-def test_a_download_is_checked_piece_by_piece(no_weights: Path, monkeypatch) -> None:
-    content = bytes(range(256)) * 9000  # more than two pieces of a mebibyte
-    manifest_with(monkeypatch, "squeezenet1_1", sha256=hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: Answer(content))
-    assert weights.fetch("squeezenet1_1").read_bytes() == content
-
-
-def test_what_has_no_address_says_where_to_put_it(no_weights: Path) -> None:
-    with pytest.raises(MissingComponent) as caught:
-        weights.fetch("lpips-squeeze")
-    assert "Put lpips_v0.1_squeeze_full.npz into a folder named in ANIME3D_WEIGHTS." in str(caught.value)

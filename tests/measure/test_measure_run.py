@@ -27,8 +27,9 @@ from _exchange.run_record import ItemStatus
 from _exchange.scores import read_scores
 from _measure.mesh_file import read_mesh_file
 from _measure.predictions import OriginalPredictions, RunPredictions, predictions_in
-from _measure.protocols import Settings, score_item
-from _measure.run import MeasureOptions, measure_run
+from _measure.protocols import Settings
+from _measure.run import MeasureOptions, Target, measure_run
+from _measure.surface_scores import score_surfaces
 from _measure.table import Table
 from tests.measure.small_benchmark import DISC_PX, SmallBenchmark, disc, make_benchmark, sphere
 
@@ -36,16 +37,21 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("no_weights")
 
 
-OPTIONS = MeasureOptions(settings=Settings(sample_count=500), may_download=False)
+SETTINGS = Settings(sample_count=500)
+OPTIONS = MeasureOptions(may_download=False)
 
 
-def measure(bench: SmallBenchmark, settings: Settings = OPTIONS.settings, **options) -> Table:
-    chosen = replace(OPTIONS, settings=settings, **options)
-    return measure_run(bench.run, bench.predictions, bench.items, bench.truth_of, chosen)
+def measure(bench: SmallBenchmark, settings: Settings = SETTINGS, **options) -> Table:
+    target = Target(bench.run, bench.predictions, settings)
+    return measure_run(target, bench.items, bench.truth_of, replace(OPTIONS, **options))
 
 
 def results(run: RunFolder) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in [run.scores, *map(run.table, TABLE_FORMATS)]}
+
+
+def journal_lines(bench: SmallBenchmark) -> list[dict]:
+    return [json.loads(line) for line in bench.run.measured.read_text().splitlines()]
 
 
 def scores_of(run: RunFolder) -> dict[tuple[str, str, str], float]:
@@ -154,8 +160,8 @@ def test_truth_that_cannot_be_found_makes_its_item_missing(benchmark_run: SmallB
             raise InputError("Expected an alignment of ball_1, found none.")
         return benchmark_run.truth_of(item)
 
-    options = MeasureOptions(settings=Settings(sample_count=100), may_download=False)
-    table = measure_run(benchmark_run.run, benchmark_run.predictions, benchmark_run.items, truth_of, options)
+    target = Target(benchmark_run.run, benchmark_run.predictions, SETTINGS)
+    table = measure_run(target, benchmark_run.items, truth_of, OPTIONS)
     assert [problem.item for problem in table.problems] == ["balls/ball_1"]
     assert len(table.items) == 3
 
@@ -174,16 +180,16 @@ def test_pictures_of_another_size_are_refused(benchmark_run: SmallBenchmark) -> 
 
 def test_a_run_without_items_is_refused(benchmark_run: SmallBenchmark) -> None:
     with pytest.raises(InputError, match="at least one item"):
-        measure_run(benchmark_run.run, benchmark_run.predictions, [], benchmark_run.truth_of, MeasureOptions())
+        measure(replace(benchmark_run, items=[]))
 
 
 def test_a_fault_in_one_item_stops_no_other(benchmark_run: SmallBenchmark, monkeypatch) -> None:
     def faulty(item: ItemId, *rest):
         if item == benchmark_run.items[0]:
             raise ZeroDivisionError("a fault of ours")
-        return score_item(item, *rest)
+        return score_surfaces(item, *rest)
 
-    monkeypatch.setattr("_measure.run.score_item", faulty)
+    monkeypatch.setattr("_measure.scoring.score_surfaces", faulty)
     table = measure(benchmark_run)
     assert [(p.item, p.reason) for p in table.problems] == [
         ("balls/ball_0", "Unexpected ZeroDivisionError: a fault of ours.")
@@ -193,20 +199,20 @@ def test_a_fault_in_one_item_stops_no_other(benchmark_run: SmallBenchmark, monke
 
 @dataclass(frozen=True)
 class DeadlyPredictions(RunPredictions):
-    """Ends every process but its maker's when asked about ball_1."""
+    """Ends every process but its maker's when asked for the surface of ball_1."""
 
     maker: int = 0
 
-    def failure(self, item: ItemId) -> str:
+    def mesh(self, item: ItemId) -> Mesh:
         if item.idx == "ball_1" and os.getpid() != self.maker:
             os._exit(1)
-        return ""
+        return super().mesh(item)
 
 
 def test_an_item_that_kills_its_worker_stops_no_other(benchmark_run: SmallBenchmark) -> None:
-    deadly = DeadlyPredictions(benchmark_run.run, os.getpid())
-    options = replace(OPTIONS, workers=2)
-    table = measure_run(benchmark_run.run, deadly, benchmark_run.items, benchmark_run.truth_of, options)
+    deadly = DeadlyPredictions(benchmark_run.run, maker=os.getpid())
+    target = Target(benchmark_run.run, deadly, SETTINGS)
+    table = measure_run(target, benchmark_run.items, benchmark_run.truth_of, replace(OPTIONS, workers=2))
     assert [problem.item for problem in table.problems] == ["balls/ball_1"]
     assert "worker process died" in table.problems[0].reason
     assert {score.item for score in read_scores(benchmark_run.run.scores)} == {"balls/ball_0", "balls/ball_2"}
@@ -267,7 +273,7 @@ def test_a_finished_item_is_not_scored_again_and_a_changed_one_is(benchmark_run:
     write_png(benchmark_run.run.item(benchmark_run.items[1]).render("ortho_front"), disc(30))
     measure(benchmark_run)
     added = benchmark_run.run.measured.read_text().splitlines()[len(lines) :]
-    assert [json.loads(line)["item"] for line in added] == ["balls/ball_1"]
+    assert [(json.loads(line)["item"], json.loads(line)["part"]) for line in added] == [("balls/ball_1", "pixels")]
     assert results(benchmark_run.run) != before
 
 
@@ -278,9 +284,9 @@ def test_an_interrupted_run_keeps_what_is_finished(benchmark_run: SmallBenchmark
         scored.append(item)
         if len(scored) == 2:
             raise KeyboardInterrupt
-        return score_item(item, *rest)
+        return score_surfaces(item, *rest)
 
-    monkeypatch.setattr("_measure.run.score_item", interrupted)
+    monkeypatch.setattr("_measure.scoring.score_surfaces", interrupted)
     with pytest.raises(KeyboardInterrupt):
         measure(benchmark_run)
     assert not benchmark_run.run.scores.exists()
@@ -288,11 +294,26 @@ def test_an_interrupted_run_keeps_what_is_finished(benchmark_run: SmallBenchmark
     assert scored == [benchmark_run.items[i] for i in (0, 1, 1, 2)]
 
 
-@pytest.mark.parametrize("settings", [Settings(sample_count=600), Settings(PAPER, "alex", sample_count=500)])
-def test_other_settings_score_everything_again(benchmark_run: SmallBenchmark, settings: Settings) -> None:
+@pytest.mark.parametrize(
+    ("settings", "parts"),
+    [
+        (Settings(sample_count=600), {"surfaces"}),
+        (Settings(replace(CORRECTED, psnr_peak="target"), sample_count=500), {"pixels"}),
+        (Settings(replace(CORRECTED, f1_aggregate="last"), sample_count=500), set()),
+        (Settings(CORRECTED, "vgg", sample_count=500, run_seed=3), set()),
+        (Settings(PAPER, "alex", sample_count=500), {"pixels", "surfaces"}),
+    ],
+)
+def test_other_settings_score_the_parts_that_they_decide(
+    benchmark_run: SmallBenchmark, settings: Settings, parts: set[str]
+) -> None:
+    """Without weights there are the parts pixels and surfaces; a network that is not run decides neither."""
     measure(benchmark_run)
+    before = len(journal_lines(benchmark_run))
     measure(benchmark_run, settings)
-    assert len(benchmark_run.run.measured.read_text().splitlines()) == 6
+    added = journal_lines(benchmark_run)[before:]
+    assert {line["part"] for line in added} == parts
+    assert len(added) == 3 * len(parts)
 
 
 @pytest.mark.parametrize("damage", ["{torn", '{"item": 3}', '{"item": "balls/ball_0", "key": "x", "scores": [1]}'])
@@ -303,7 +324,7 @@ def test_a_damaged_journal_line_counts_as_absent(benchmark_run: SmallBenchmark, 
     benchmark_run.run.measured.write_text("\n".join([damage, *lines[1:]]) + "\n")
     measure(benchmark_run)
     assert results(benchmark_run.run) == before
-    assert len(benchmark_run.run.measured.read_text().splitlines()) == 4
+    assert len(benchmark_run.run.measured.read_text().splitlines()) == len(lines) + 1
 
 
 def test_paper_samples_follow_the_run_seed_and_corrected_ones_do_not(tmp_path: Path) -> None:
@@ -334,7 +355,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path: Path) ->
     started = time.monotonic()
     measure(calm)
     seconds = time.monotonic() - started
-    arguments = (killed.run, killed.predictions, killed.items, killed.truth_of, OPTIONS)
+    arguments = (Target(killed.run, killed.predictions, SETTINGS), killed.items, killed.truth_of, OPTIONS)
     (tmp_path / "arguments").write_bytes(pickle.dumps(arguments))
     command = [sys.executable, "-c", KILLED, str(tmp_path / "arguments")]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "ANIME3D_PROGRESS": "off"}

@@ -15,7 +15,8 @@ from _measure.crops import MAX_SIDE, Box, box_of_region, cut
 from _measure.metrics.clip import cosine_similarity, resize_and_crop
 from _measure.metrics.psnr import psnr
 from _measure.metrics.ssim import ssim
-from _measure.protocols import region_of_picture, subset_of_camera
+from _measure.picture_scores import region_of_picture
+from _measure.protocols import subset_of_camera
 
 QUICK = settings(derandomize=True, max_examples=25, deadline=None)
 pictures = st.integers(0, 10_000).map(lambda seed: np.random.default_rng(seed).random((7, 9, 3)))

@@ -19,7 +19,8 @@ from _measure.aggregate import aggregate, plan_rows
 from _measure.metrics.description import lpips_metric
 from _measure.metrics.lpips import LpipsNetwork, lpips
 from _measure.predictions import RunPredictions
-from _measure.protocols import Networks, Settings, score_item
+from _measure.protocols import Settings
+from _measure.scoring import Networks, score_item
 from _measure.true_surface import compared_true_surface
 from tests.databacks.tiny_characters import cube
 from tests.databacks.vrm.handmade import MESH_NODE, add_mesh, character

@@ -25,8 +25,10 @@ from _measure.metrics.description import lpips_metric
 from _measure.metrics.fscore import fscore_metric
 from _measure.metrics.lpips import LpipsNetwork
 from _measure.predictions import OriginalPredictions
-from _measure.protocols import Networks, Settings, SurfacePair, score_item, surface_pair, surface_scores
+from _measure.protocols import Settings
 from _measure.sampling import SurfaceSamples
+from _measure.scoring import Networks, score_item
+from _measure.surface_scores import SurfacePair, surface_pair, surface_scores
 from _measure.table import paper_table_text
 from tests.parity.fixtures import measure_files
 from tests.parity.lpips_weights import seeded_alexnet
