@@ -55,7 +55,10 @@ class Dataset(Protocol):
         """SHA-256 over the list, the alignment and the portraits of `items` (default: all), for run records."""
 
     def files_behind(self, items: Sequence[ItemId]) -> list[Path]:
-        """Every file that inputs and truth of `items` are read from and that is there, sorted, each once."""
+        """Every file that inputs and truth of `items` are read from, and their attribution.
+
+        Only files that are there, sorted, each once.
+        """
 
     def missing_stages(self, items: Sequence[ItemId] | None = None) -> list[MissingStage]:
         """Which file is missing for which item, and what brings it."""

@@ -205,9 +205,9 @@ class RenderedSet:
         return digests
 
     def files_behind(self, items: Sequence[ItemId]) -> list[Path]:
-        """Every file that inputs and truth of `items` are read from and that is there, sorted, each once."""
-        alignments = [self.folder.alignment_json, self.folder.alignment_pickle]
-        paths = [self.list_path, self.folder.metadata, *alignments]
+        """Every file that inputs and truth of `items` are read from, and their attribution: those that are there."""
+        tables = [self.folder.alignment_json, self.folder.alignment_pickle, self.folder.attribution("csv")]
+        paths = [self.list_path, self.folder.metadata, *tables]
         paths += [path for item in items for path in self._files_of(item)]
         return sorted({path for path in paths if path.is_file()})
 

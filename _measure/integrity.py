@@ -33,11 +33,13 @@ from _exchange.digest import sha256_of_file, sha256_of_value
 from _exchange.errors import FormatError, InputError
 from _exchange.items import ItemId
 from _exchange.run_folder import TABLE_FORMATS, RunFolder
-from _exchange.run_record import RunRecord, read_json_object
+from _exchange.run_record import RunRecord
 
 FORMAT, VERSION = "anime3d seal", 1
 Section = Literal["run", "predictions", "dataset"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
+LARGEST_SEAL = 2**26
+"""Bytes; a hundred thousand files take about ten megabytes."""
 _NEXT_STEP = "python3 -m _scripts.measure RUN writes a seal."
 _READERS = 4
 """Threads that read files: hashing leaves the interpreter to the others."""
@@ -153,7 +155,7 @@ def sealed_files(folder: Path) -> list[str]:
         seen.add(real)
         below = Path(place).relative_to(folder)
         names += [(below / name).as_posix() for name in files if not name.startswith(atomic.TEMPORARY_PREFIX)]
-    return sorted(name for name in names if not _is_made_later(name))
+    return sorted(name for name in names if not is_made_later(name))
 
 
 def digests_of(root: Path, paths: Sequence[Path]) -> dict[str, str]:
@@ -180,7 +182,8 @@ def _digest(path: Path) -> str:
         raise InputError(f"Expected a readable file {path}, found: {error.strerror}.") from error
 
 
-def _is_made_later(name: str) -> bool:
+def is_made_later(name: str) -> bool:
+    """Whether a file of a run's folder is made from sealed ones, or is the seal itself."""
     return name in ("seal.json", "verify.json") or name.startswith("report/")
 
 
@@ -207,18 +210,26 @@ def read_seal(path: Path) -> Seal:
     """
     if not path.is_file():
         raise InputError(f"Expected the seal {path}, found none.", next_step=_NEXT_STEP)
+    if path.stat().st_size > LARGEST_SEAL:
+        raise FormatError("", f"a seal of at most {LARGEST_SEAL} bytes", f"{path.stat().st_size}", file=path)
     try:
-        return seal_of(read_json_object(path))
+        return seal_of(path.read_bytes())
     except FormatError as error:
         raise error.in_file(path) from error
 
 
-def seal_of(value: Mapping[str, Any]) -> Seal:
-    """The seal of JSON values.
+def seal_of(content: bytes) -> Seal:
+    """The seal of a file's content.
 
     Raises:
-        FormatError: they are no seal, or do not have the digest that they end with.
+        FormatError: it is no seal, or a byte of it was changed.
     """
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise FormatError("", "JSON", str(error)) from error
+    if not isinstance(value, dict):
+        raise FormatError("", "a JSON object", type(value).__name__)
     for key, expected in (("format", FORMAT), ("version", VERSION)):
         if value.get(key) != expected:
             raise FormatError(key, repr(expected), f"{value.get(key)!r:.80}")
@@ -232,8 +243,10 @@ def seal_of(value: Mapping[str, Any]) -> Seal:
                 raise FormatError(f"files.{section}", "paths below the section's folder", f"{name!r:.80}")
     folders = _texts(value.get("folders"), "folders")
     seal = Seal(read, {s: folders[s] for s in SECTIONS if s in folders}, _texts(value.get("weights"), "weights"))
-    if dict(value) != seal.content:
-        raise FormatError("seal", f"the digest of the content, {seal.content['seal']}", f"{value.get('seal')!r:.80}")
+    if content != seal.text.encode("utf-8"):
+        stated, found = f"{value.get('seal')!r:.80}", seal.content["seal"]
+        expected = f"the text that a seal of this content has, with the digest {found}"
+        raise FormatError("seal", expected, f"another, with {stated}")
     return seal
 
 
