@@ -137,7 +137,7 @@ def _map_distances(maps: torch.Tensor, head: torch.Tensor) -> torch.Tensor:
     On a CPU a few rows of pixels at a time: what is computed on the way stays in a core's cache, which halves the time.
     """
     count, channels = len(maps) // 2, maps.shape[1]
-    predicted, target = (side.permute(0, 2, 3, 1).flatten(1, 2) for side in maps.split(count))
+    predicted, target = (side.permute(0, 2, 3, 1).flatten(1, 2) for side in (maps[:count], maps[count:]))
     pixels = predicted.shape[1]
     step = max(1, _CACHED_NUMBERS // channels) if maps.device.type == "cpu" else pixels
     total = torch.zeros(count, dtype=torch.float64, device=maps.device)
