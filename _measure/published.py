@@ -274,10 +274,20 @@ def _check_whole(whole: Published) -> None:
         for name, known in (("dataset", whole.datasets), ("protocol", whole.protocols)):
             if getattr(record, name) not in known:
                 raise FormatError(f"{record.id}.{name}", f"one of {', '.join(known)}", repr(getattr(record, name)))
-        protocol = whole.protocols[record.protocol]
-        judged = record.state == "checkable" and protocol.measured_as
-        if judged and record.tolerance is None and record.metric not in protocol.tolerance_floor:
-            raise FormatError(f"{record.id}.tolerance", f"a number, as {record.protocol} states none", "none")
+        fault = fault_of_judged(record, whole.protocols[record.protocol])
+        if fault is not None:
+            raise FormatError(f"{record.id}.{fault[0]}", *fault[1:])
+
+
+def fault_of_judged(record: Record, protocol: PublishedProtocol) -> tuple[str, str, str] | None:
+    """What a record that runs are held against lacks: field, what is expected, what is found; None for nothing."""
+    if record.state != "checkable" or not protocol.measured_as:
+        return None
+    if not isinstance(record.value, float):
+        return "value", "one number, as it is checkable", record.shown
+    if record.tolerance is None and record.metric not in protocol.tolerance_floor:
+        return "tolerance", f"a number, as {record.protocol} has no smallest one for {record.metric}", "nothing"
+    return None
 
 
 def _set(value: Any, place: str) -> PublishedSet:

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from _exchange.errors import FormatError, InputError
-from _measure.published import Published, PublishedSet, Record, parse_record
+from _measure.published import Published, PublishedSet, Record, fault_of_judged, parse_record
 
 _DEFAULTS = {"unit": "", "table": "", "evidence": "paper", "hardware": "", "tolerance": "", "tolerance_why": ""}
 _OPTIONAL: Mapping[str, str] = {**_DEFAULTS, "state": "checkable", "notes": "", "items": ""}
@@ -144,10 +144,9 @@ def _check_references(record: Record, published: Published, number: int, path: P
     if protocol is None:
         known = ", ".join(published.protocols)
         raise FormatError(f"line {number}, column protocol", f"one of {known}", repr(record.protocol), file=path)
-    judged = record.state == "checkable" and protocol.measured_as
-    if judged and record.tolerance is None and record.metric not in protocol.tolerance_floor:
-        expected = f"a number, as {record.protocol} has none for {record.metric}"
-        raise FormatError(f"line {number}, column tolerance", expected, "nothing", file=path)
+    fault = fault_of_judged(record, protocol)
+    if fault is not None:
+        raise FormatError(f"line {number}, column {fault[0]}", *fault[1:], file=path)
 
 
 def _number(text: str, column: str, number: int, path: Path) -> float:
