@@ -28,15 +28,6 @@ def write_bytes(path: Path, content: bytes) -> None:
     _write(path, content, os.replace)
 
 
-def write_new(path: Path, content: bytes) -> None:
-    """Make a file with this content; of several processes at once, one does.
-
-    Raises:
-        FileExistsError: there is such a file.
-    """
-    _write(path, content, _name_once)
-
-
 def _write(path: Path, content: bytes, name: Callable[[Path, Path], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # A digest stands for the name: a prefix would push long names over the file system's limit of 255 bytes. The
@@ -74,7 +65,20 @@ def write_text(path: Path, content: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """`write_text` of indented JSON; NaN and infinity are refused by `json`, since other readers refuse them."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, _json(value))
+
+
+def write_new_json(path: Path, value: Any) -> None:
+    """`write_json` of a file that must not be there; of several processes at once, one writes it.
+
+    Raises:
+        FileExistsError: there is such a file.
+    """
+    _write(path, _json(value).encode("utf-8"), _name_once)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def append_line(path: Path, line: str) -> None:

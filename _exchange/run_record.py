@@ -59,6 +59,10 @@ class RunRecord:
         """Write atomically."""
         atomic.write_json(path, asdict(self))
 
+    def write_new(self, path: Path) -> None:
+        """Write atomically where there is no record yet. Raises FileExistsError where there is one."""
+        atomic.write_new_json(path, asdict(self))
+
     @classmethod
     def read(cls, path: Path) -> RunRecord:
         """Read and check.

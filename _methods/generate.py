@@ -28,7 +28,7 @@ from _exchange.protocol import protocol_named
 from _exchange.run_folder import TABLE_FORMATS, ItemFolder, RunFolder
 from _exchange.run_record import ItemStatus, RunRecord, this_machine
 from _exchange.shard import Shard
-from _exchange.workers import WorkerDied, results_of
+from _exchange.workers import Executor, WorkerDied, results_of
 from _methods import registry
 from _methods.interface import Method, MethodSettings, check_resolution
 from _render.choose import renderer
@@ -47,7 +47,8 @@ class GenerateOptions:
         textured: whether every item gets a textured surface too.
         limit: only the first so many items; 0 takes all. A later run with more goes on.
         shard: which of these items.
-        workers: processes; 1 works in this one.
+        workers: processes; 1 works in this one, unless the executor is ``ray``.
+        executor: where they run.
         existing: a run in `out` goes on, or is deleted first; with ``require`` none is started anew.
         retry_failed: try again what failed before.
     """
@@ -61,6 +62,7 @@ class GenerateOptions:
     limit: int = 0
     shard: Shard = field(default_factory=Shard)
     workers: int = 1
+    executor: Executor = "local"
     existing: Literal["resume", "overwrite", "require"] = "resume"
     retry_failed: bool = False
 
@@ -104,6 +106,11 @@ def generate(dataset: Dataset, options: GenerateOptions) -> GenerateSummary:
     """
     if options.limit < 0:
         raise InputError(f"Expected a limit of at least 0, found {options.limit}.")
+    if options.shard.count > 1 and options.existing == "overwrite":
+        raise InputError(
+            "Expected a part of a run to go on, found --overwrite, which deletes the work of the other parts.",
+            next_step="Choose another --out.",
+        )
     if options.resolution:
         check_resolution(options.resolution)
     protocol = protocol_named(options.protocol or dataset.default_protocol)
@@ -130,7 +137,7 @@ def generate(dataset: Dataset, options: GenerateOptions) -> GenerateSummary:
     todo, failed_before = [item for item in keys if item not in kept], len(failed)
     work = (dataset, options, run)
     with progress(f"generate {options.method}", len(todo)) as shown:
-        for item, answer in results_of(_Work.load, work, todo, options.workers):
+        for item, answer in results_of(_Work.load, work, todo, options.workers, options.executor):
             made = _answer_of_death(run.item(item)) if isinstance(answer, WorkerDied) else answer
             status = "failed" if made.reason else "ok"
             journal.append(JournalEntry(str(item), keys[item], status, made.reason, dict(made.files)))
@@ -179,28 +186,36 @@ def _open_run(
     planned: Sequence[ItemId],
     existing: Literal["resume", "overwrite", "require"],
 ) -> RunRecord:
-    """Make the folder, or check that this run may go on in it; writes the record and returns it."""
+    """Make the folder, or check that this run may go on in it; writes the record and returns it.
+
+    Of parts that start at once, one makes the run, and the others join it.
+    """
     record = record_of(planned)
-    if not run.record.exists():
-        if existing == "require":
-            raise InputError(
-                f"Expected a run to go on with in {run.path}, found none.", next_step="Leave out --resume."
-            )
-        if run.path.exists() and not _is_unused_folder(run.path):
-            raise InputError(
-                f"Expected a new or empty folder or a run in {run.path}, found something else.",
-                next_step="Choose another --out.",
-            )
-    elif existing == "overwrite":
-        _delete_run(run)
-    else:
-        record = _joined(run, record_of, record)
-    record.write(run.record)
-    return record
+    if not run.record.exists() and existing != "require" and _is_unused_folder(run.path):
+        try:
+            record.write_new(run.record)
+            return record
+        except FileExistsError:
+            existing = "resume"
+    if run.record.exists():
+        if existing == "overwrite":
+            _delete_run(run)
+        else:
+            record = _joined(run, record_of, record)
+        record.write(run.record)
+        return record
+    if existing == "require":
+        raise InputError(f"Expected a run to go on with in {run.path}, found none.", next_step="Leave out --resume.")
+    raise InputError(
+        f"Expected a new or empty folder or a run in {run.path}, found something else.",
+        next_step="Choose another --out.",
+    )
 
 
 def _is_unused_folder(path: Path) -> bool:
-    """Whether a folder holds nothing, or only what a killed start left."""
+    """Whether a folder is not there, or holds nothing, or only what a killed start left."""
+    if not path.exists():
+        return True
     return path.is_dir() and all(entry.name.startswith(atomic.TEMPORARY_PREFIX) for entry in path.iterdir())
 
 

@@ -11,7 +11,7 @@ from _databacks.defaults import SAMPLE_SENTENCE, animerecon, animerecon_is_here,
 from _exchange.errors import InputError
 from _exchange.run_folder import RUNS
 from _exchange.shard import Shard
-from _exchange.workers import available_cores
+from _exchange.workers import Executor, available_cores
 from _methods.generate import GenerateOptions, GenerateSummary, OtherRun, generate
 from _methods.interface import MethodSettings
 from _methods.panic3d_files import published_weights_are_here
@@ -56,9 +56,12 @@ class GenerateConfig:
     limit: int = 0
     """Only the first so many characters; 0 takes all."""
     shard: str = "1/1"
-    """Part i of n, written i/n; the parts of one run share its folder."""
+    """Part i of n, written i/n; the parts of one run share its folder and may run at once, also on several machines."""
     workers: int = 0
     """Processes; 0 takes one per processor core."""
+    executor: Executor = "local"
+    """Where the processes run: local, or ray: the Ray cluster that RAY_ADDRESS names (its machines share the folders
+    and the code), else one started here."""
     seed: int = 0
     """Root of all random draws."""
     resolution: int = 0
@@ -115,6 +118,7 @@ def generate_as_asked(config: GenerateConfig) -> GenerateSummary:
         limit=config.limit,
         shard=Shard.parse(config.shard),
         workers=config.workers or available_cores(),
+        executor=config.executor,
         existing=_existing(config),
         retry_failed=config.retry_failed,
     )
