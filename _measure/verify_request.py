@@ -33,7 +33,7 @@ class VerifyConfig:
     seeds: int = 0
     """Measure the run so often under paper, each time with other surface samples, and judge their mean."""
     data: Path | None = None
-    """Dataset root for --seeds; default: where the run's record says it was."""
+    """Dataset root for --seeds and --integrity; default: where it was when the run was made."""
     workers: int = 0
     """Processes for --seeds; 0 takes one per processor core."""
     store: Path | None = None

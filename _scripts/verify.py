@@ -1,4 +1,4 @@
-"""A measured run → verdicts against published or stored numbers."""
+"""A measured run → verdicts against published or stored numbers; or whether its files are as they were sealed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from tyro.conf import Positional
 
 from _exchange.command import Outcome, Verb, main
 from _exchange.run_folder import run_or_latest
+from _measure.integrity import check_seal
+from _measure.pack import check_pack
 from _measure.verification import verification_data, verification_text
 from _measure.verify_request import VerifyConfig, verify
 
@@ -23,19 +25,30 @@ class Verify(Verb, VerifyConfig):
         python3 -m _scripts.verify runs/mine --rows mine.csv --all
         python3 -m _scripts.verify runs/mine --store baseline.json     keep its numbers
         python3 -m _scripts.verify runs/mine --against baseline.json
+        python3 -m _scripts.verify runs/mine.tar --integrity           an archive of pack, or a run
     """
 
     path: Positional[Path | None] = None
-    """Measured run; default: the latest below runs/."""
+    """Measured run; default: the latest below runs/. With --integrity also an archive of pack."""
+    integrity: bool = False
+    """Recompute all digests of the seal instead, and name the first file that differs; nothing else is looked at."""
 
 
 def run(options: Verify) -> Outcome:
-    """Verify and show the verdicts."""
+    """Verify and show the verdicts, or what became of the files."""
+    if options.integrity:
+        return _integrity(options)
     folder = run_or_latest(options.path)
     verification = verify(options)
     text = f"run: {folder.path}\n{verification_text(verification)}"
-    code = 0 if verification.holds else 1
-    return Outcome(text, {"run": str(folder.path), **verification_data(verification)}, code)
+    return Outcome(text, {"run": str(folder.path), **verification_data(verification)}, int(not verification.holds))
+
+
+def _integrity(options: Verify) -> Outcome:
+    is_archive = options.path is not None and options.path.is_file()
+    subject = options.path if is_archive and options.path else run_or_latest(options.path).path
+    report = (check_pack if is_archive else check_seal)(subject, data=options.data)
+    return Outcome(report.text, report.data, int(not report.intact))
 
 
 if __name__ == "__main__":
