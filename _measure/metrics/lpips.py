@@ -74,6 +74,12 @@ def lpips(net: LpipsNetwork, predicted: torch.Tensor, target: torch.Tensor, valu
 
     Raises:
         InputError: the shapes differ, or the pictures are smaller than the network's smallest side.
+
+    >>> weights = alexnet.AlexNetFeatures().state_dict()
+    >>> weights |= {f"lin{i}.model.1.weight": torch.ones(1, c, 1, 1) for i, c in enumerate(alexnet.CHANNELS)}
+    >>> white = torch.ones(3, 64, 64)
+    >>> lpips(LpipsNetwork("alex", weights), white, white)
+    0.0
     """
     if predicted.shape != target.shape or predicted.ndim != 3 or predicted.shape[0] != 3:
         raise InputError(f"Expected two pictures (3, H, W), found {tuple(predicted.shape)} and {tuple(target.shape)}.")
