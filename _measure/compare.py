@@ -26,6 +26,8 @@ from _measure.statistics import NO_INTERVAL, RESAMPLES, Interval, mean, mean_int
 Standing = Literal["better", "worse", "tie", "undecided"]
 _NOT_RUN, _NO_VALUE = "not run", "–"
 _ITEMS_NAMED = 20
+_FEW_PAIRS = 6
+"""Below so many pairs even items that all agree do so by chance more often than once in twenty: 2·2⁻⁵ = 6 %."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def compare(a: NamedRun, b: NamedRun, common: Mapping[RowPlan, frozenset[str]] |
         f"dataset {scored.dataset or 'unknown'}, protocol {scored.protocol}, LPIPS through {scored.lpips_network}, "
         f"{scored.pictures} pictures, {len(items)} items",
         f"A and B are means over the n items that both have; better, worse, tied: items in which B is so; "
-        f"95 % interval of B − A: percentile bootstrap with {RESAMPLES:,} resamples of items; tie: it contains 0",
+        f"95 % interval of B − A: bootstrap with {RESAMPLES:,} resamples of items; tie: it contains 0",
         "every row is judged by itself: of twenty rows without any difference about one is no tie by chance",
     )
     rows = tuple(_compared(plan, a, b, items if common is None else common[plan]) for plan in scored.plans)
@@ -286,6 +288,8 @@ def _footer(comparison: Comparison) -> list[str]:
     rows = comparison.rows
     lines = list(dict.fromkeys(f"{row.plan.label} not run in {row.not_run}" for row in rows if row.not_run))
     lines += [f"{row.plan.subset} {row.plan.label}: {row.note}" for row in rows if row.note]
+    if any(0 < row.paired.n < _FEW_PAIRS for row in rows):
+        lines.append("fewer than six pairs cannot tell two runs apart at 95 %, even where they all agree")
     lacking: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for item, where in row.unpaired.items():

@@ -13,9 +13,7 @@ RESAMPLES = 10_000
 """Resamples of a bootstrap interval: half of them drawn, the other half their mirror images."""
 BOOTSTRAP_SEED = 68
 """Seed of every interval: the same values give the same interval, in any order and on any machine."""
-_TAIL = RESAMPLES // 40
-"""Resampled means at or beyond each end: 2.5 %."""
-_DRAWS_AT_ONCE = 1 << 20
+_DRAWS_AT_ONCE = 1 << 16
 _SQUARE_OVERFLOWS = 1e150
 
 
@@ -68,13 +66,15 @@ def standard_error(values: Sequence[float]) -> float:
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
-    """Bootstrap 95 % interval of the mean over items: from the 250th smallest to the 250th largest resampled mean.
+    """Bootstrap 95 % interval of the mean over items: the percentile interval, expanded for few items.
 
-    The percentile interval and not BCa, because it keeps three laws exactly that a paired comparison rests on: the
-    interval of −x is that of x mirrored, constant values have width zero, and ties in the values need no special
-    case (BCa's acceleration is 0/0 there). What it costs is known: the interval is narrower than Student's by
-    √((n−1)/n) and by the normal quantile, so on normal values it covers 95 % in the limit, 94 % for 68 items, and
-    91 % for 12. BCa corrects skewness and not that.
+    The plain percentile interval is narrower than Student's, by √((n−1)/n) and by the normal quantile: on normal
+    values it covers 94 % for 68 items, 91 % for 12 and 87 % for 6. So the share of resampled means beyond each end is
+    not 2.5 % but Φ(−t·√(n/(n−1))), with t the 97.5 % point of Student's distribution of n − 1 degrees: 2.2 % for 68
+    items, 1.1 % for 12. BCa corrects skewness and not that, has no value where values tie (0/0), and would break the
+    laws that a paired comparison rests on and that hold exactly here: the interval of −x is that of x mirrored, and
+    constant values have width zero. No end lies beyond the smallest or largest value, so below six items the
+    interval is still too narrow.
 
     Half of the `RESAMPLES` are drawn from the *sorted* values with the bits of PCG64(`BOOTSTRAP_SEED`), whose stream
     NumPy keeps through its versions, and the other half takes the mirrored ranks (n − 1 − rank) of the first. So the
@@ -86,7 +86,7 @@ def mean_interval(values: Sequence[float]) -> Interval:
     Returns:
         The interval; none for fewer than two values or where one is not finite.
 
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), §13.3.
+    Source: Hesterberg, What Teachers Should Know About the Bootstrap (2015), §3.3 on the expanded percentile interval.
 
     >>> mean_interval([0.0, 1.0])  # each end has a quarter of all resamples
     Interval(low=0.0, high=1.0)
@@ -95,10 +95,18 @@ def mean_interval(values: Sequence[float]) -> Interval:
         return NO_INTERVAL
     if min(values) == max(values):
         return Interval(values[0], values[0])
-    centre = mean(values)
+    centre, tail = mean(values), _tail(len(values))
     means = _resampled_means(np.sort(np.asarray(values, dtype=np.float64)) - centre)
-    ends = np.partition(means, (_TAIL - 1, RESAMPLES - _TAIL))
-    return Interval(centre + float(ends[_TAIL - 1]), centre + float(ends[RESAMPLES - _TAIL]))
+    ends = np.partition(means, (tail - 1, RESAMPLES - tail))
+    return Interval(centre + float(ends[tail - 1]), centre + float(ends[RESAMPLES - tail]))
+
+
+def _tail(count: int) -> int:
+    """Resampled means at or beyond each end, of `RESAMPLES`, for so many values."""
+    from scipy.special import ndtr, stdtrit  # only where an interval is taken
+
+    student = float(stdtrit(count - 1, 0.975))
+    return max(1, round(RESAMPLES * float(ndtr(-student * math.sqrt(count / (count - 1))))))
 
 
 def _are_plain(values: Sequence[float]) -> bool:

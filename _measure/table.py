@@ -155,7 +155,7 @@ def header_lines(table: Table) -> list[str]:
         f"protocol {table.protocol}, {len(table.items)} items, {complete} complete",
         f"LPIPS v0.1 through {table.lpips_network}; {table.sample_count} samples per surface{seed}",
         "clip, lpips, ssim, f1 ×100; psnr in dB; cd and chamfer in cm; all lpips unscaled; ± is one standard error",
-        f"95 % interval: of the mean over items, percentile bootstrap with {RESAMPLES:,} resamples",
+        f"95 % interval: of the mean over items, bootstrap with {RESAMPLES:,} resamples of items",
     ]
     if table.weights:
         lines.append(

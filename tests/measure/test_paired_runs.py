@@ -80,13 +80,14 @@ def test_pairing_removes_what_all_items_share() -> None:
 
 
 def test_interval_of_the_difference_is_scipys() -> None:
-    """An end's own error is about 0.03 standard errors of the mean; 0.1 is three times that."""
+    """At Student's level; an end's own error is about 0.03 standard errors of the mean, 0.1 is three times that."""
+    level = 1 - 2 * stats.norm.cdf(stats.t.ppf(0.025, 39) * np.sqrt(40 / 39))
     rng = np.random.default_rng(4)
     first = rng.gamma(2.0, size=40)
     second = first + rng.normal(0.3, 0.5, size=40)
     other = stats.bootstrap(
         (second, first), lambda b, a, axis: np.mean(b - a, axis=axis), paired=True, vectorized=True,
-        n_resamples=9999, method="percentile", rng=np.random.default_rng(1),
+        n_resamples=9999, confidence_level=level, method="percentile", rng=np.random.default_rng(1),
     ).confidence_interval  # fmt: skip
     result = paired(*({str(i): float(v) for i, v in enumerate(values)} for values in (first, second)), "higher")
     assert result.difference == pytest.approx(np.mean(second - first), rel=1e-12)
@@ -229,6 +230,15 @@ def test_f1_of_the_protocol_paper_is_compared_over_items(tmp_path: Path) -> None
     row = row_of(compare(a, b), "geom", "f1@5")
     assert row.paired.difference == pytest.approx(100 * (0.8 - 1.9) / 4)
     assert "not the last item" in row.note
+
+
+def test_few_pairs_are_called_few(tmp_path: Path) -> None:
+    """Five pairs that all agree happen once in sixteen by chance, six once in thirty-two."""
+    for count, is_few in ((5, True), (6, False)):
+        values = {str(number): 0.1 * number for number in range(count)}
+        a = named(tmp_path / f"a{count}", {"cd": values})
+        b = named(tmp_path / f"b{count}", {"cd": {item: value + 0.1 for item, value in values.items()}})
+        assert ("fewer than six pairs" in comparisons_text([compare(a, b)])) is is_few
 
 
 def test_many_unpaired_items_are_counted_and_the_first_named(tmp_path: Path) -> None:
