@@ -74,7 +74,7 @@ class Seal:
             "version": VERSION,
             "results": self.results,
             "weights": dict(sorted(self.weights.items())),
-            "folders": dict(self.folders),
+            "folders": dict(sorted(self.folders.items())),
             "files": {section: dict(sorted(self.files[section].items())) for section in SECTIONS},
         }
         return value | {"seal": sha256_of_value(value)}

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -75,18 +76,19 @@ class Pack:
     @property
     def text(self) -> str:
         """What was written, and how to sign and check it."""
+        path = shlex.quote(str(self.path))
         lines = [
             f"{self.path}: {self.files} files, {self.bytes} bytes",
             f"SHA-256 {self.sha256}",
             "",
             "Sign it with one of",
-            f"  ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n anime3d {self.path}",
-            f"  gpg --detach-sign --armor {self.path}",
+            f"  ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n anime3d {path}",
+            f"  gpg --detach-sign --armor {path}",
             "Check it anywhere with",
-            f"  python3 -m _scripts.verify {self.path} --integrity",
+            f"  python3 -m _scripts.verify {path} --integrity",
             "and its signature with one of",
-            f"  ssh-keygen -Y verify -f allowed_signers -I SIGNER -n anime3d -s {self.path}.sig < {self.path}",
-            f"  gpg --verify {self.path}.asc {self.path}",
+            f"  ssh-keygen -Y verify -f allowed_signers -I SIGNER -n anime3d -s {path}.sig < {path}",
+            f"  gpg --verify {path}.asc {path}",
         ]
         return "\n".join([*lines, "", DATA_TERMS] if self.with_data else lines)
 
