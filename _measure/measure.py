@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from _databacks.dataset import Dataset, open_dataset
-from _exchange.errors import InputError
+from _exchange.errors import InputError, SuiteError
 from _exchange.items import ItemId
 from _exchange.original_layout import is_original_run
 from _exchange.protocol import protocol_named
 from _exchange.run_folder import RUNS, RunFolder, run_or_latest
 from _exchange.run_record import RunRecord
-from _exchange.workers import available_cores
+from _exchange.shard import Shard
+from _exchange.workers import Executor, available_cores
 from _measure.bench import BenchReport, bench_measure
-from _measure.predictions import Predictions, predictions_in
-from _measure.protocols import Settings
-from _measure.run import MeasureOptions, Target, measure_run
+from _measure.predictions import has_unpasted_pictures, predictions_in
+from _measure.protocols import PictureKind, Settings
+from _measure.run import MeasureOptions, Target, Unfinished, measure_targets
 from _measure.table import Table
 from _measure.truth_cache import user_truth_cache
+from _measure.variant_tables import VariantTable, write_variant_tables
+from _measure.variants import VariantPlan, plan_variants
 
 NOT_COMPARABLE = "own characters: the numbers are not comparable with published ones"
 
@@ -38,22 +42,44 @@ class MeasureConfig:
     """Which protocol; default: the run's own, or paper for predictions in the original's layout."""
     lpips_net: Literal["alex", "vgg", "squeeze"] | None = None
     """Network of LPIPS; default: squeeze, and alex in the protocol paper."""
+    pictures: PictureKind = "pasted"
+    """Pictures as the method gives them, or those without pixels of the portrait pasted in."""
     seed: int = 0
     """Seed of the surface samples where the protocol leaves it open (paper)."""
     limit: int = 0
     """Only the first so many items; 0 takes all."""
+    device: str = "cpu"
+    """Where LPIPS and CLIP run: cpu, cuda or cuda:N."""
     workers: int = 0
     """Processes; 0 takes one per processor core."""
+    executor: Executor = "local"
+    """Where the processes run: this machine, or a Ray cluster."""
+    shard: str = "1/1"
+    """Score only every n-th item from the i-th on, i/n; the shard that comes last writes scores and tables."""
     offline: bool = False
     """Never fetch weights, however small."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredRun:
+    """What was measured.
+
+    Attributes:
+        table: of the protocol asked for.
+        beside: variants side by side and switches, where these were asked for.
+    """
+
+    table: Table
+    beside: tuple[VariantTable, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Subject:
     """What is measured, with which settings, and where results go."""
 
-    predictions: Predictions
+    run: RunFolder
     results: RunFolder
+    journal: Path
     dataset: Dataset
     items: list[ItemId]
     method: str
@@ -61,36 +87,64 @@ class _Subject:
     generated_with: str = ""
     note: str = ""
 
+    @property
+    def target(self) -> Target:
+        return Target(self.results, predictions_in(self.run.path, self.settings.pictures), self.settings)
+
+    @property
+    def title(self) -> str:
+        title = f"{self.method} on {self.dataset.renderset}"
+        if self.dataset.default_protocol != "paper":
+            title += f" ({NOT_COMPARABLE})"
+        return f"{title}. {self.note}" if self.note else title
+
 
 def measure(config: MeasureConfig) -> Table:
     """Score the run and write ``scores.jsonl`` and the tables.
 
     Raises:
-        InputError: there is no such run or dataset, or options contradict one another.
+        InputError: there is no such run or dataset, options contradict one another, or only a shard is asked for while
+            others have items left.
+    """
+    answer = measure_shard(config)
+    if isinstance(answer, Unfinished):
+        raise InputError(f"Expected every item to be scored, found {answer.sentence}")
+    return answer.table
+
+
+def measure_shard(config: MeasureConfig, *, with_variants: bool = False) -> MeasuredRun | Unfinished:
+    """`measure` of the shard asked for, which may leave the run unfinished.
+
+    Args:
+        with_variants: whether to measure and write all variants and switches too.
     """
     subject = _subject(config)
-    title = f"{subject.method} on {subject.dataset.renderset}"
-    if subject.dataset.default_protocol != "paper":
-        title += f" ({NOT_COMPARABLE})"
-    if subject.note:
-        title += f". {subject.note}"
+    plan = _variants(subject) if with_variants else None
+    targets = [subject.target, *(plan.targets if plan else ())]
     options = MeasureOptions(
-        title=title,
+        title=subject.title,
         method=subject.method,
         dataset=subject.dataset.renderset,
         generated_with=subject.generated_with,
         workers=config.workers or available_cores(),
+        executor=config.executor,
+        shard=Shard.parse(config.shard),
+        device=config.device,
         may_download=not config.offline,
         truth_cache=user_truth_cache(),
     )
-    target = Target(subject.results, subject.predictions, subject.settings)
-    return measure_run(target, subject.items, subject.dataset.truth, options)
+    tables = measure_targets(subject.journal, targets, subject.items, subject.dataset.truth, options)
+    if isinstance(tables, Unfinished) or plan is None:
+        return tables if isinstance(tables, Unfinished) else MeasuredRun(tables[0])
+    measured = plan.found(tables[1:], subject.generated_with, _shading(subject))
+    return MeasuredRun(tables[0], write_variant_tables(subject.results, measured))
 
 
-def bench(config: MeasureConfig) -> BenchReport:
+def bench(config: MeasureConfig, repeats: int = 1) -> BenchReport:
     """Time the stages of measuring the run, and write nothing; raises as `measure` does."""
     subject = _subject(config)
-    return bench_measure(subject.items, subject.dataset.truth, subject.predictions, subject.settings)
+    predictions = predictions_in(subject.run.path, subject.settings.pictures)
+    return bench_measure(subject.items, subject.dataset.truth, predictions, subject.settings, repeats)
 
 
 def _subject(config: MeasureConfig) -> _Subject:
@@ -103,7 +157,7 @@ def _subject(config: MeasureConfig) -> _Subject:
         items = [ItemId.parse(name) for name in record.items]
         protocol = protocol_named(config.protocol or record.protocol)
         method, generated_with, note = record.method, record.protocol, record.note
-        results = run
+        home = run
     elif not is_original_run(run.path):
         raise InputError(
             f"Expected a run in {run.path}, found none.", next_step="Run python3 -m _scripts.generate first."
@@ -115,11 +169,33 @@ def _subject(config: MeasureConfig) -> _Subject:
         items = dataset.items()
         protocol = protocol_named(config.protocol or dataset.default_protocol)
         method, generated_with, note = run.path.resolve().parent.name, "", ""
-        results = RunFolder(RUNS / method)
+        home = RunFolder(RUNS / method)
     lpips = config.lpips_net or ("alex" if protocol.lpips_range == "unit" else "squeeze")
-    settings = Settings(protocol=protocol, lpips_network=lpips, run_seed=config.seed)
+    settings = Settings(protocol=protocol, lpips_network=lpips, run_seed=config.seed, pictures=config.pictures)
     kept = items[: config.limit] if config.limit else items
     if len(kept) < len(items):
         note = f"{note + ' ' if note else ''}The first {len(kept)} of {len(items)} items."
-    results = results if config.out is None else RunFolder(config.out)
-    return _Subject(predictions_in(run.path), results, dataset, kept, method, settings, generated_with, note)
+    results = home if config.out is None else RunFolder(config.out)
+    # One journal serves every folder of results, unless the run lies where nobody may write.
+    journal = home.measured if os.access(home.path, os.W_OK) else results.measured
+    return _Subject(run, results, journal, dataset, kept, method, settings, generated_with, note)
+
+
+def _variants(subject: _Subject) -> VariantPlan:
+    """All variants of a run; LPIPS of `corrected` is the one asked for, or squeeze where `paper` is asked for."""
+    settings = subject.settings
+    if settings.protocol.lpips_range == "unit":
+        settings = replace(settings, protocol=protocol_named("corrected"), lpips_network="squeeze")
+    path = subject.run.path
+    unpasted = predictions_in(path, "unpasted") if has_unpasted_pictures(path) else None
+    return plan_variants(subject.results, predictions_in(path), unpasted, settings)
+
+
+def _shading(subject: _Subject) -> str:
+    """How the true pictures were drawn, from the first item that has a truth; empty where none has."""
+    for item in subject.items:
+        try:
+            return subject.dataset.truth(item).shading
+        except SuiteError:
+            continue  # named in the table as missing
+    return ""

@@ -63,12 +63,12 @@ class Target:
     """One way of scoring a run, and where its results go.
 
     Attributes:
-        folder: gets scores and tables.
+        folder: gets scores and tables; with None nothing is written.
         predictions: what is scored.
         settings: what decides the scores.
     """
 
-    folder: RunFolder
+    folder: RunFolder | None
     predictions: Predictions
     settings: Settings
 
@@ -92,20 +92,6 @@ class Unfinished:
         )
 
 
-def measure_run(
-    target: Target, items: Sequence[ItemId], truth_of: Callable[[ItemId], TruthFiles], options: MeasureOptions
-) -> Table:
-    """`measure_targets` of one target, whose folder also holds the journal, and of all items.
-
-    Raises:
-        InputError: as `measure_targets`, or only a shard is asked for.
-    """
-    answer = measure_targets(target.folder.measured, [target], items, truth_of, options)
-    if isinstance(answer, Unfinished):
-        raise InputError(f"Expected all items to be scored, found {answer.sentence}")
-    return answer[0]
-
-
 def measure_targets(
     journal: Path,
     targets: Sequence[Target],
@@ -113,7 +99,7 @@ def measure_targets(
     truth_of: Callable[[ItemId], TruthFiles],
     options: MeasureOptions,
 ) -> list[Table] | Unfinished:
-    """Score every item in every way, write ``scores.jsonl`` and the tables of each, and return the tables.
+    """Score every item in every way, write ``scores.jsonl`` and the tables of each, and return the tables in order.
 
     Where a shard is asked for and others have items left, nothing but the journal is written.
 
@@ -154,11 +140,10 @@ def _write(
     done: Mapping[ItemId, ItemScores],
     options: MeasureOptions,
 ) -> Table:
-    """Scores and tables of one target."""
+    """The table of one target; its scores and tables are written where it has a folder."""
     settings = target.settings
     names = tuple(map(str, items))
     scores = [score for item in items for score in done[item].scores]
-    write_scores(target.folder.scores, scores)
     plans = plan_rows(lpips_metric(settings.lpips_network), settings.protocol.f1_aggregate)
     table = Table(
         title=options.title,
@@ -177,7 +162,9 @@ def _write(
         pictures=settings.pictures,
         device=networks.facts.device,
     )
-    write_tables(target.folder, table)
+    if target.folder is not None:
+        write_scores(target.folder.scores, scores)
+        write_tables(target.folder, table)
     return table
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -117,7 +116,16 @@ def score_item(
 
 def pictures_reader(item: ItemId, truth: TruthFiles) -> Callable[[Predictions], ItemPictures]:
     """`read_pictures` of one item, which reads the same predictions once."""
-    return cache(lambda predictions: read_pictures(item, truth, predictions))
+    read: list[tuple[Predictions, ItemPictures]] = []
+
+    def pictures_of(predictions: Predictions) -> ItemPictures:
+        for known, pictures in read:
+            if known == predictions:
+                return pictures
+        read.append((predictions, read_pictures(item, truth, predictions)))
+        return read[-1][1]
+
+    return pictures_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -111,7 +111,7 @@ def compared_true_surface(truth: TruthFiles, protocol: Protocol, cache_folder: P
     def build() -> TrueSurface:
         whole = read_whole_surface(truth, protocol)
         visible = without_inner_surfaces(Mesh(whole.verts, whole.faces))
-        return TrueSurface(visible.verts, visible.faces, whole.loc_origin)
+        return TrueSurface(visible.verts, visible.faces.astype(np.int64), whole.loc_origin)
 
     if cache_folder is not None and truth.character.is_file():
         visible = cached_surface(cache_folder, visible_surface_key(truth, protocol), build)

@@ -41,7 +41,7 @@ def run(options: Bench) -> Outcome:
     if options.repeats < 1:
         raise InputError(f"Expected --repeats of at least 1, found {options.repeats}.")
     if options.what == "measure":
-        measured = bench(MeasureConfig(path=options.path, limit=options.limit))
+        measured = bench(MeasureConfig(path=options.path, limit=options.limit), options.repeats)
         return Outcome(bench_text(measured), asdict(measured))
     if options.what == "generator":
         from training.bench import Model, bench_generator, generator_bench_data, generator_bench_text

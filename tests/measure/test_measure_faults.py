@@ -17,7 +17,7 @@ from _measure import network_weights, weights
 from _measure.findings import network_findings
 from _measure.networks.alexnet import AlexNetFeatures
 from _measure.protocols import Settings
-from _measure.run import MeasureOptions, Target, measure_run
+from _measure.run import MeasureOptions, Target, measure_targets
 from _measure.scoring import NetworkFacts, Part, PartKeys
 from _measure.surface_scores import score_surfaces
 from _measure.table import Table
@@ -28,9 +28,15 @@ SETTINGS = Settings(sample_count=50)
 OPTIONS = MeasureOptions(may_download=False)
 
 
+def first_table(bench: SmallBenchmark, target: Target, options: MeasureOptions) -> Table:
+    tables = measure_targets(bench.run.measured, [target], bench.items, bench.truth_of, options)
+    assert isinstance(tables, list)
+    return tables[0]
+
+
 def measure(bench: SmallBenchmark, settings: Settings = SETTINGS, **changes) -> Table:
     target = Target(bench.run, bench.predictions, settings)
-    return measure_run(target, bench.items, bench.truth_of, replace(OPTIONS, **changes))
+    return first_table(bench, target, replace(OPTIONS, **changes))
 
 
 def journal(bench: SmallBenchmark) -> list[str]:

@@ -28,7 +28,7 @@ from _exchange.scores import read_scores
 from _measure.mesh_file import read_mesh_file
 from _measure.predictions import OriginalPredictions, RunPredictions, predictions_in
 from _measure.protocols import Settings
-from _measure.run import MeasureOptions, Target, measure_run
+from _measure.run import MeasureOptions, Target, measure_targets
 from _measure.surface_scores import score_surfaces
 from _measure.table import Table
 from tests.measure.small_benchmark import DISC_PX, SmallBenchmark, disc, make_benchmark, sphere
@@ -41,9 +41,15 @@ SETTINGS = Settings(sample_count=500)
 OPTIONS = MeasureOptions(may_download=False)
 
 
+def first_table(bench: SmallBenchmark, target: Target, options: MeasureOptions) -> Table:
+    tables = measure_targets(bench.run.measured, [target], bench.items, bench.truth_of, options)
+    assert isinstance(tables, list)
+    return tables[0]
+
+
 def measure(bench: SmallBenchmark, settings: Settings = SETTINGS, **options) -> Table:
     target = Target(bench.run, bench.predictions, settings)
-    return measure_run(target, bench.items, bench.truth_of, replace(OPTIONS, **options))
+    return first_table(bench, target, replace(OPTIONS, **options))
 
 
 def results(run: RunFolder) -> dict[str, bytes]:
@@ -161,7 +167,7 @@ def test_truth_that_cannot_be_found_makes_its_item_missing(benchmark_run: SmallB
         return benchmark_run.truth_of(item)
 
     target = Target(benchmark_run.run, benchmark_run.predictions, SETTINGS)
-    table = measure_run(target, benchmark_run.items, truth_of, OPTIONS)
+    (table,) = measure_targets(benchmark_run.run.measured, [target], benchmark_run.items, truth_of, OPTIONS)
     assert [problem.item for problem in table.problems] == ["balls/ball_1"]
     assert len(table.items) == 3
 
@@ -212,7 +218,7 @@ class DeadlyPredictions(RunPredictions):
 def test_an_item_that_kills_its_worker_stops_no_other(benchmark_run: SmallBenchmark) -> None:
     deadly = DeadlyPredictions(benchmark_run.run, maker=os.getpid())
     target = Target(benchmark_run.run, deadly, SETTINGS)
-    table = measure_run(target, benchmark_run.items, benchmark_run.truth_of, replace(OPTIONS, workers=2))
+    table = first_table(benchmark_run, target, replace(OPTIONS, workers=2))
     assert [problem.item for problem in table.problems] == ["balls/ball_1"]
     assert "worker process died" in table.problems[0].reason
     assert {score.item for score in read_scores(benchmark_run.run.scores)} == {"balls/ball_0", "balls/ball_2"}
@@ -344,8 +350,8 @@ def test_paper_samples_follow_the_run_seed_and_corrected_ones_do_not(tmp_path: P
 KILLED = """
 import pickle, sys
 from pathlib import Path
-from _measure.run import measure_run
-measure_run(*pickle.loads(Path(sys.argv[1]).read_bytes()))
+from _measure.run import measure_targets
+measure_targets(*pickle.loads(Path(sys.argv[1]).read_bytes()))
 """
 
 
@@ -355,7 +361,13 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path: Path) ->
     started = time.monotonic()
     measure(calm)
     seconds = time.monotonic() - started
-    arguments = (Target(killed.run, killed.predictions, SETTINGS), killed.items, killed.truth_of, OPTIONS)
+    arguments = (
+        killed.run.measured,
+        [Target(killed.run, killed.predictions, SETTINGS)],
+        killed.items,
+        killed.truth_of,
+        OPTIONS,
+    )
     (tmp_path / "arguments").write_bytes(pickle.dumps(arguments))
     command = [sys.executable, "-c", KILLED, str(tmp_path / "arguments")]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "ANIME3D_PROGRESS": "off"}
