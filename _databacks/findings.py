@@ -11,7 +11,7 @@ from _exchange.errors import SuiteError
 from _exchange.findings import Finding
 
 _PUBLISHED = {ANIMERECON: "AnimeRecon", VROID: "Vroid", VTUBER: "Vtuber"}
-_ARCHIVE = "Put the authors' archive below {root}; it cannot be redistributed."
+_ARCHIVE = "Put the authors' archive below {root}; python3 -m _scripts.download {name} says where people get it."
 
 
 def data_findings(folder: Path) -> list[Finding]:
@@ -23,17 +23,18 @@ def data_findings(folder: Path) -> list[Finding]:
 
 def _finding_of(what: str, root: Path, renderset: str, fix: str) -> Finding:
     """How complete one set is: its number of characters, and by stage how many lack it."""
+    fix = fix or _ARCHIVE.format(root=root, name=what.lower())
     try:
         dataset = open_dataset(root, renderset)
     except SuiteError:
-        return Finding(what, False, False, f"no list of it below {root}", fix or _ARCHIVE.format(root=root))
+        return Finding(what, False, False, f"no list of it below {root}", fix)
     try:
         items = dataset.items()
         missing = dataset.missing_stages(items)
     except SuiteError as error:
-        return Finding(what, False, False, str(error), fix or _ARCHIVE.format(root=root))
+        return Finding(what, False, False, str(error), fix)
     if not items:
-        return Finding(what, False, False, f"an empty list in {root}", fix or _ARCHIVE.format(root=root))
+        return Finding(what, False, False, f"an empty list in {root}", fix)
     if not missing:
         return Finding(what, True, False, f"{len(items)} characters in {root}, complete")
     by_stage = Counter(stage.stage for stage in missing)

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from _databacks.manifest import ManifestFile
 from _exchange.atomic import TEMPORARY_PREFIX, write_json
 from _exchange.errors import FormatError
+from _exchange.file_lock import lock_while_writing
 from _exchange.progress import progress
 from _exchange.run_record import read_json_object
 
@@ -136,8 +137,10 @@ def _lock(stream: BinaryIO, name: str) -> None:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         with progress(f"waiting for another process that downloads {name}", 1) as shown:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+            lock_while_writing(stream)
             shown.advance()
+    except OSError:  # perhaps a file system without locks
+        lock_while_writing(stream)
 
 
 def _is_still(stream: BinaryIO, path: Path) -> bool:

@@ -49,6 +49,7 @@ def find_file(option: str, given: str) -> Path:
     if not found:
         advice = f"Give --{option.replace('_', '-')} FILE, or put {name}{{{','.join(_SUFFIXES)}}} below {WEIGHTS}"
         advice += "; --line-filler none leaves the lines of drawings." if option == "line_filler" else "."
+        advice += " python3 -m _scripts.download panic3d says where people get it."
         raise MissingComponent(f"Expected {_IN_WORDS[option]}, found none.", next_step=advice)
     return found[0]
 

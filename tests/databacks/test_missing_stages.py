@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from _databacks.dataset import open_dataset
 from _databacks.findings import data_findings
+from _databacks.manifest import manifest
 from _databacks.names import UnknownItem
 from _exchange.errors import FormatError, InputError
 from _exchange.items import ItemId
@@ -183,6 +185,12 @@ def test_doctor_says_which_sets_are_absent_and_what_brings_them(tmp_path):
     assert not any(finding.present or finding.needed for finding in found.values())
     assert found["sample set"].fix == "Run python3 -m _scripts.prepare."
     assert "authors' archive" in found["Vtuber"].fix
+
+
+@pytest.mark.parametrize("what", ["AnimeRecon", "Vroid", "Vtuber"])
+def test_doctor_names_the_command_that_says_where_a_set_comes_from(tmp_path, what):
+    name = re.search(r"python3 -m _scripts\.download (\w+)", findings(tmp_path)[what].fix)[1]
+    assert name in manifest().names
 
 
 def test_doctor_counts_what_is_missing_by_stage_with_every_step(tmp_path):
