@@ -183,8 +183,8 @@ def _lpips_of_batch(
 ) -> list[float]:
     import torch  # only where a network was loaded
 
-    from _measure.metrics.lpips import lpips
+    from _measure.metrics.lpips import lpips_pairs
 
     device = network.shift.device
     predicted, true = (torch.from_numpy(np.stack(side)).permute(0, 3, 1, 2).to(device) for side in zip(*pairs))
-    return [lpips(network, a, b, value_range) for a, b in zip(predicted, true)]
+    return lpips_pairs(network, predicted, true, value_range)
