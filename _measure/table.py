@@ -150,10 +150,14 @@ def header_lines(table: Table) -> list[str]:
     """What made the table, one line each."""
     complete = len(table.items) - len({problem.item for problem in table.problems})
     seed = f", {table.sample_seed}" if table.sample_seed else ""
+    is_other = table.generated_with not in ("", table.protocol)
+    made = f", reconstructions made under {table.generated_with}" if is_other else ""
+    unpasted = ", pictures without pasted pixels" if table.pictures == "unpasted" else ""
+    device = f" on {table.device}" if table.device != "cpu" else ""
     lines = [
         table.title,
-        f"protocol {table.protocol}, {len(table.items)} items, {complete} complete",
-        f"LPIPS v0.1 through {table.lpips_network}; {table.sample_count} samples per surface{seed}",
+        f"protocol {table.protocol}, {len(table.items)} items, {complete} complete{made}{unpasted}",
+        f"LPIPS v0.1 through {table.lpips_network}{device}; {table.sample_count} samples per surface{seed}",
         "clip, lpips, ssim, f1 ×100; psnr in dB; cd and chamfer in cm; all lpips unscaled; ± is one standard error",
         f"95 % interval: of the mean over items, bootstrap with {RESAMPLES:,} resamples of items",
     ]
@@ -194,6 +198,7 @@ def _cells(table: Table, row: Row) -> tuple[str, ...]:
 def _record(table: Table, row: Row) -> dict[str, Any]:
     return {
         "protocol": table.protocol,
+        "pictures": table.pictures,
         "subset": row.plan.subset,
         "metric": row.plan.label,
         "metric_id": row.plan.metric.id,

@@ -9,7 +9,7 @@ from typing import Literal
 from tyro.conf import Positional
 
 from _exchange.command import Outcome, Verb, main
-from _measure.side_by_side import side_by_side
+from _measure.compare_request import compare_runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Compare(Verb):
 
 def run(options: Compare) -> Outcome:
     """Compare, show, and write where asked."""
-    result = side_by_side(options.paths, options.protocol, only_common=options.common)
+    result = compare_runs(options.paths, options.protocol, only_common=options.common)
     if options.out is not None:
         result.write(options.out)
     return Outcome(result.text, result.data)

@@ -70,6 +70,16 @@ def test_text_says_protocol_network_counts_and_reasons() -> None:
     assert "missing a/one: and 1 more" in text
 
 
+def test_text_says_what_is_out_of_the_ordinary_and_nothing_else() -> None:
+    plain = table_text(table(generated_with="corrected"))
+    assert "protocol corrected, 1 items, 1 complete\n" in plain
+    assert "LPIPS v0.1 through squeeze; 10 samples" in plain
+    odd = table_text(table(generated_with="paper", pictures="unpasted", device="cuda:0"))
+    made = "reconstructions made under paper, pictures without pasted pixels"
+    assert f"protocol corrected, 1 items, 1 complete, {made}\n" in odd
+    assert "LPIPS v0.1 through squeeze on cuda:0; 10 samples" in odd
+
+
 def test_csv_has_all_digits_and_one_record_per_row() -> None:
     records = list(csv.DictReader(io.StringIO(WRITERS["csv"](table(psnr=1 / 3)))))
     by_row = {(record["subset"], record["metric"]): record for record in records}

@@ -1,4 +1,4 @@
-"""What `compare` makes of measured runs: every run against the first, a leaderboard, and the files that hold both."""
+"""`compare`: from run folders to every run against the first, a leaderboard, and the files that hold both."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BOARD_WRITERS = {
 
 
 @dataclass(frozen=True)
-class SideBySide:
+class Compared:
     """Comparisons with the first run, and where there are more than two runs their leaderboard."""
 
     comparisons: tuple[pairs.Comparison, ...]
@@ -59,7 +59,7 @@ class SideBySide:
                 atomic.write_text(folder / f"leaderboard.{name}", _BOARD_WRITERS[name](self.board))
 
 
-def side_by_side(paths: Sequence[Path], protocol: Way | None, *, only_common: bool) -> SideBySide:
+def compare_runs(paths: Sequence[Path], protocol: Way | None, *, only_common: bool) -> Compared:
     """Read measured runs and compare them; see `read_runs` for what is raised.
 
     Args:
@@ -70,7 +70,7 @@ def side_by_side(paths: Sequence[Path], protocol: Way | None, *, only_common: bo
     runs: tuple[NamedRun, ...] = read_runs(paths, protocol)
     common = common_items(runs) if only_common else None
     board = boards.leaderboard(runs, common) if len(runs) > 2 else None
-    return SideBySide(pairs.compare_to_first(runs, common), board)
+    return Compared(pairs.compare_to_first(runs, common), board)
 
 
 def comparison_data(comparisons: Sequence[pairs.Comparison]) -> dict[str, Any]:
