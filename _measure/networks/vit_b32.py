@@ -111,7 +111,7 @@ class VisionTower(nn.Module):
     def __init__(self, weights: Mapping[str, torch.Tensor]) -> None:
         super().__init__()
         given = {name.removeprefix(PREFIX): tensor for name, tensor in weights.items() if name.startswith(PREFIX)}
-        width, patch = _sizes(given, "conv1.weight", "width 3 patch patch")[0::2]
+        width, _, patch, _ = _sizes(given, "conv1.weight", "width 3 patch patch")
         tokens, _ = _sizes(given, "positional_embedding", "tokens width")
         _, self.dimensions = _sizes(given, "proj", "width embedding")
         hidden, _ = _sizes(given, "transformer.resblocks.0.mlp.c_fc.weight", "hidden width")

@@ -209,6 +209,13 @@ def test_modules_nested_without_end_are_refused(small: bytes, tmp_path: Path) ->
         reading(tmp_path / "wide.pt", rewritten(small, {"/data.pkl": written(wide, 2)}))
 
 
+def test_modules_that_hold_themselves_are_refused(small: bytes, tmp_path: Path) -> None:
+    ring = module({})
+    ring.state["inside"] = ring
+    with pytest.raises(CheckpointError, match="deeper than 30"):
+        reading(tmp_path / "ring.pt", rewritten(small, {"/data.pkl": written(ring, 2)}))
+
+
 def test_missing_and_short_storages_are_refused(small: bytes, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="'1', which is not in the archive"):
         reading(tmp_path / "m.pt", rewritten(small, {"/data/1": None}))
