@@ -36,6 +36,8 @@ class VerifyConfig:
     """Dataset root for --seeds and --integrity; default: where it was when the run was made."""
     workers: int = 0
     """Processes for --seeds; 0 takes one per processor core."""
+    device: str = "cpu"
+    """Where networks run for --seeds: cpu, cuda or cuda:N."""
     store: Path | None = None
     """Put this run's table into a file of stored numbers, for --against in future."""
 
@@ -74,7 +76,8 @@ def _against_published(run: RunFolder, config: VerifyConfig) -> Verification:
 def _study(run: RunFolder, config: VerifyConfig) -> SeedStudy:
     from _measure.measure import MeasureConfig  # only where something is measured
 
-    return measure_seeds(config.seeds, MeasureConfig(path=run.path, data=config.data, workers=config.workers))
+    request = MeasureConfig(path=run.path, data=config.data, workers=config.workers, device=config.device)
+    return measure_seeds(config.seeds, request)
 
 
 def _against_baseline(run: RunFolder, path: Path) -> Verification:
