@@ -15,7 +15,7 @@ import ssl
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPResponse, InvalidURL
 from typing import IO
 from urllib.parse import urlsplit
 
@@ -105,7 +105,7 @@ def ask(url: str, start: int, validator: str, timeout_seconds: float, now: float
     except urllib.error.HTTPError as error:
         with error:
             raise _refusal(error, now) from None
-    except (OSError, HTTPException, ValueError) as error:
+    except (OSError, HTTPException, ValueError, OverflowError) as error:  # the last two: redirects to odd addresses
         raise _failure(error) from error
     try:
         return _answer(response, start)
@@ -227,9 +227,9 @@ def _failure(error: Exception) -> Exception:
         answer: Exception = Final(f"its certificate is not trusted: {reason.verify_message}")
     elif isinstance(reason, socket.gaierror):
         answer = Passing(f"its name cannot be looked up: {text}; this machine looks offline", no_contact=True)
-    elif isinstance(reason, TimeoutError):
-        answer = Passing("no answer in time")
-    elif isinstance(reason, (ssl.SSLError, HTTPException, ConnectionError)):
+    elif isinstance(reason, TimeoutError):  # urllib wraps what fails before the request is out
+        answer = Passing("no answer in time", no_contact=isinstance(error, urllib.error.URLError))
+    elif isinstance(reason, (ssl.SSLError, HTTPException, ConnectionError)) and not isinstance(reason, InvalidURL):
         answer = Passing(f"the connection failed: {text}", no_contact=isinstance(reason, ConnectionRefusedError))
     elif isinstance(reason, OSError) and reason.errno is not None:
         answer = Passing(text, no_contact=True)

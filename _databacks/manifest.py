@@ -100,9 +100,10 @@ class GatedPart:
     what: str
     any_of: tuple[str, ...]
 
-    def is_below(self, folder: Path) -> bool:
-        """Whether a file is there."""
-        return any(path.is_file() for pattern in self.any_of for path in folder.glob(pattern))
+    def find(self, folder: Path) -> Path | None:
+        """The first file that is there; None where none is."""
+        found = (path for pattern in self.any_of for path in folder.glob(pattern) if path.is_file())
+        return next(found, None)
 
 
 @dataclass(frozen=True)

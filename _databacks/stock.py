@@ -68,7 +68,7 @@ def fetch(
         conditions: of downloading.
 
     Returns:
-        Where each file lies, by name; a gated thing that is complete lies in the working folder.
+        Where each file lies, by name; of a gated thing that is complete, its first file.
 
     Raises:
         InputError: an unknown name, a licence that is not accepted, a damaged file, or as `download`.
@@ -97,7 +97,7 @@ def _fetch_one(
     entry: ManifestFile | Gated, folders: Sequence[Path], accepted: bool, ask: Ask | None, conditions: Conditions
 ) -> Path:
     if isinstance(entry, Gated):
-        return _gated_folder(entry, Path())
+        return _gated_file(entry, Path())
     here = find_file(entry, folders)
     if here is not None:
         return here
@@ -111,15 +111,16 @@ def _files_first(entries: Sequence[ManifestFile | Gated]) -> list[ManifestFile |
     return sorted(entries, key=lambda entry: isinstance(entry, Gated) or not entry.url)
 
 
-def _gated_folder(thing: Gated, working_folder: Path) -> Path:
-    lacking = _lacking(thing, working_folder)
+def _gated_file(thing: Gated, working_folder: Path) -> Path:
+    """The first file of a gated thing that is complete."""
+    paths, lacking = _parts(thing, working_folder)
     if lacking:
         raise MissingComponent(
             f"Expected {thing.what}, found no {', no '.join(lacking)}; nobody may hand it out for its authors. "
             f"{thing.terms}",
             next_step=f"Get it by hand. {thing.how_to_get}",
         )
-    return working_folder
+    return paths[0]
 
 
 def _holding(file: ManifestFile, folders: Sequence[Path]) -> Holding:
@@ -140,15 +141,17 @@ def _holding(file: ManifestFile, folders: Sequence[Path]) -> Holding:
 
 
 def _gated_holding(thing: Gated, working_folder: Path) -> Holding:
-    lacking = _lacking(thing, working_folder)
+    paths, lacking = _parts(thing, working_folder)
     if not lacking:
-        return Holding(thing.name, thing.what, None, thing.terms, "here", "", "")
-    some = "" if len(lacking) == len(thing.parts) else f"Missing: {', '.join(lacking)}. "
+        return Holding(thing.name, thing.what, None, thing.terms, "here", str(paths[0]), "")
+    some = f"Missing: {', '.join(lacking)}. " if paths else ""
     return Holding(thing.name, thing.what, None, thing.terms, "gated", "", some + thing.how_to_get)
 
 
-def _lacking(thing: Gated, working_folder: Path) -> list[str]:
-    return [part.what for part in thing.parts if not part.is_below(working_folder)]
+def _parts(thing: Gated, working_folder: Path) -> tuple[list[Path], list[str]]:
+    """Files of the parts that are there, and what the others are."""
+    found = {part.what: part.find(working_folder) for part in thing.parts}
+    return [path for path in found.values() if path is not None], [what for what, path in found.items() if path is None]
 
 
 def _size_text(size: int | None) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from _databacks.download import download
+from _databacks.download import Conditions, download
 from _databacks.licences import require_acceptance
 from _databacks.manifest import ManifestFile as WeightFile
 from _databacks.manifest import manifest
@@ -23,6 +23,8 @@ SQUEEZENET = manifest().file("squeezenet1_1")
 ALEXNET = manifest().file("alexnet")
 VGG16 = manifest().file("vgg16")
 CLIP_VIT_B32 = manifest().file("clip-vit-b32")
+_IN_PASSING = Conditions(timeout_seconds=10.0, tries=2)
+"""Who measures waits less than who asked for a download."""
 _BACKBONES = {"alex": (ALEXNET,), "vgg": (VGG16,), "squeeze": (LPIPS_SQUEEZE, SQUEEZENET)}
 
 
@@ -102,6 +104,6 @@ def _fetch(file: WeightFile) -> Path:
     """Show the licence and download; a cache that cannot be written is no reason to stop measuring."""
     require_acceptance(file, user_cache(), accepted=False, ask=None)  # only shown: nothing is asked of small files
     try:
-        return download(file, cache_folder())
+        return download(file, cache_folder(), _IN_PASSING)
     except InputError as error:
         raise MissingComponent(error.message, next_step=f"Run {file.command} --to FOLDER") from error

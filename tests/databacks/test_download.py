@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import email.utils
 import errno
+import tempfile
 import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from _databacks.download import download
 from _databacks.http_source import content_range, redirect_is_allowed, retry_after
@@ -380,8 +383,11 @@ def test_a_redirect_is_followed_with_the_range(folder: Path, clock: Clock) -> No
     assert [request.get("range") for request in server.requests] == [None, None, "bytes=150000-", "bytes=150000-"]
 
 
-@pytest.mark.parametrize("target", ["file:///etc/hostname", "ftp://127.0.0.1/x"])
-def test_a_redirect_out_of_http_is_not_followed(folder: Path, clock: Clock, target: str) -> None:
+@pytest.mark.parametrize(
+    "target",
+    ["file:///etc/hostname", "ftp://127.0.0.1/x", "http://a b/", "http://127.0.0.1:99999999/", "http://[/", ""],
+)
+def test_a_redirect_out_of_http_or_to_nowhere_is_not_followed(folder: Path, clock: Clock, target: str) -> None:
     with (
         serving(status(302, Location=target)) as server,
         pytest.raises(MissingComponent, match="found no way to it"),
@@ -478,6 +484,46 @@ def test_two_at_once_fetch_once(folder: Path, clock: Clock) -> None:
     assert found == [folder / "numbers-1.pth"] * 2
     assert_whole(folder)
     assert len(server.requests) == 1
+
+
+# -- whatever comes -------------------------------------------------------------------------------------------------
+
+OTHER = CONTENT[::-1]
+ODD_HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "Content-Length": st.sampled_from([0, 300_000, 5, "-5", "1e3", "²", "9" * 400]),
+        "Content-Range": st.sampled_from(
+            ["bytes 0-4/5", "bytes 150000-299999/300000", "bytes 150000-1/2", "bytes", "²"]
+        ),
+        "Retry-After": st.sampled_from(["0", "-1", "3", "Thu, 01 Jan 1970 00:00:00", "²", "9" * 400]),
+        "ETag": st.sampled_from([ETAG, 'W/"weak"', "", "²"]),
+        "Transfer-Encoding": st.just("chunked"),
+        "Location": st.sampled_from(["/numbers-1.pth", "//", "http://127.0.0.1:9/"]),
+    },
+)
+ODD = st.builds(
+    lambda code, headers, body: lambda exchange: exchange.answer(code, headers, body),
+    st.sampled_from([200, 204, 206, 302, 304, 416, 429, 500]),
+    ODD_HEADERS,
+    st.sampled_from([b"", b"5\r\nabc", CONTENT[:10], CONTENT[150_000:], CONTENT, OTHER, CONTENT + OTHER]),
+)
+KNOWN = st.sampled_from([whole(), ranges(), cut_at(HALF), whole(OTHER), cut_at(HALF, OTHER), status(503)])
+
+
+@settings(max_examples=40, derandomize=True, deadline=None)
+@given(behaviours=st.lists(st.one_of(ODD, KNOWN), min_size=1, max_size=5))
+def test_whatever_a_server_does_the_name_is_given_to_the_file_only(behaviours) -> None:
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as name, serving(*behaviours) as server:
+        try:
+            download(served_file(server.address), Path(name), clock.conditions(timeout_seconds=2.0))
+        except (InputError, MissingComponent):
+            assert {"numbers-1.pth"}.isdisjoint(names_in(Path(name)))
+        else:
+            assert_whole(Path(name))
+    assert len(server.requests) < 40
+    assert sum(clock.pauses) < 1000
 
 
 # -- headers --------------------------------------------------------------------------------------------------------

@@ -67,6 +67,16 @@ def test_a_name_that_nobody_knows_looks_offline(tmp_path: Path, monkeypatch) -> 
     assert clock.pauses == []
 
 
+def test_a_firewall_that_swallows_everything_is_waited_for_once(tmp_path: Path, monkeypatch) -> None:
+    def swallow(*_: object, **__: object) -> None:
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr("socket.create_connection", swallow)
+    clock = Clock()
+    assert "found no way to it (no answer in time)" in sentence_of("http://weights.invalid", tmp_path, clock)
+    assert clock.pauses == []
+
+
 def test_a_network_that_goes_away_in_the_middle_may_come_back(tmp_path: Path, monkeypatch) -> None:
     clock, real = Clock(), socket.create_connection
     calls: list[object] = []

@@ -226,7 +226,9 @@ def test_a_gated_thing_that_is_complete_is_here(home: Path) -> None:
     for name in ("list.csv", "a.png"):
         (home / "_data" / "secrets" / name).write_text("")
     (holding,) = take_stock(Manifest((), (GATED,)), [], home)
-    assert (holding.state, holding.sentence) == ("here", "")
+    assert (holding.state, holding.path, holding.sentence) == ("here", str(home / "_data/secrets/list.csv"), "")
+    found = fetch(Manifest((), (GATED,)), ["secrets"], [home], accepted=False, ask=None)
+    assert found == {"secrets": Path("_data/secrets/list.csv")}
 
 
 def test_without_names_the_command_prints_the_table_also_as_json(monkeypatch, capsys) -> None:

@@ -89,11 +89,11 @@ def test_the_published_weights_are_those_that_panic3d_looks_for(tmp_path: Path) 
     assert isinstance(thing, Gated)
     assert len(thing.parts) == len(PUBLISHED_NAMES)
     for part, name in zip(thing.parts, PUBLISHED_NAMES.values()):
-        assert not part.is_below(tmp_path)
+        assert part.find(tmp_path) is None
         path = tmp_path / WEIGHTS / "any" / "folder" / f"{name}.ckpt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
-        assert part.is_below(tmp_path), part.what
+        assert part.find(tmp_path) == path, part.what
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_lists_of_data_sets_are_where_the_loaders_look(tmp_path: Path, name: str
     path = DatasetLayout(tmp_path / "_data" / "lustrous").subset(subset)
     path.parent.mkdir(parents=True)
     path.write_text("")
-    assert [part.what for part in thing.parts if part.is_below(tmp_path)] == ["list"]
+    assert [part.what for part in thing.parts if part.find(tmp_path)] == ["list"]
 
 
 def test_unknown_names_list_the_known() -> None:
