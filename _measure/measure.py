@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -17,6 +16,7 @@ from _exchange.run_record import RunRecord
 from _exchange.shard import Shard
 from _exchange.workers import Executor, available_cores
 from _measure.bench import BenchReport, bench_measure
+from _measure.integrity import seal_run
 from _measure.predictions import has_unpasted_pictures, predictions_in
 from _measure.protocols import PictureKind, Settings
 from _measure.run import MeasureOptions, Target, Unfinished, measure_targets
@@ -75,11 +75,17 @@ class MeasuredRun:
 
 @dataclass(frozen=True)
 class _Subject:
-    """What is measured, with which settings, and where results go."""
+    """What is measured, with which settings, and where results go.
+
+    Attributes:
+        run: holds the predictions.
+        results: gets scores and tables.
+        home: holds the journal and the seal: the run, also where results go to a folder inside of it.
+    """
 
     run: RunFolder
     results: RunFolder
-    journal: Path
+    home: RunFolder
     dataset: Dataset
     items: list[ItemId]
     method: str
@@ -100,7 +106,7 @@ class _Subject:
 
 
 def measure(config: MeasureConfig) -> Table:
-    """Score the run and write ``scores.jsonl`` and the tables.
+    """Score the run; write ``scores.jsonl``, the tables and the seal.
 
     Raises:
         InputError: there is no such run or dataset, options contradict one another, or only a shard is asked for while
@@ -133,11 +139,16 @@ def measure_shard(config: MeasureConfig, *, with_variants: bool = False) -> Meas
         may_download=not config.offline,
         truth_cache=user_truth_cache(),
     )
-    tables = measure_targets(subject.journal, targets, subject.items, subject.dataset.truth, options)
-    if isinstance(tables, Unfinished) or plan is None:
-        return tables if isinstance(tables, Unfinished) else MeasuredRun(tables[0])
-    measured = plan.found(tables[1:], subject.generated_with, _shading(subject))
-    return MeasuredRun(tables[0], write_variant_tables(subject.results, measured))
+    tables = measure_targets(subject.home.measured, targets, subject.items, subject.dataset.truth, options)
+    if isinstance(tables, Unfinished):
+        return tables
+    beside: tuple[VariantTable, ...] = ()
+    if plan is not None:
+        measured = plan.found(tables[1:], subject.generated_with, _shading(subject))
+        beside = write_variant_tables(subject.results, measured)
+    weights = {name: digest for table in tables for name, digest in table.weights.items()}
+    seal_run(subject.home, subject.run.path, subject.items, subject.dataset, weights)
+    return MeasuredRun(tables[0], beside)
 
 
 def bench(config: MeasureConfig, repeats: int = 1) -> BenchReport:
@@ -176,9 +187,9 @@ def _subject(config: MeasureConfig) -> _Subject:
     if len(kept) < len(items):
         note = f"{note + ' ' if note else ''}The first {len(kept)} of {len(items)} items."
     results = home if config.out is None else RunFolder(config.out)
-    # One journal serves every folder of results, unless the run lies where nobody may write.
-    journal = home.measured if os.access(home.path, os.W_OK) else results.measured
-    return _Subject(run, results, journal, dataset, kept, method, settings, generated_with, note)
+    if not results.path.resolve().is_relative_to(home.path.resolve()):
+        home = results  # a run whose results go elsewhere is left as it is
+    return _Subject(run, results, home, dataset, kept, method, settings, generated_with, note)
 
 
 def _variants(subject: _Subject) -> VariantPlan:

@@ -7,7 +7,7 @@ item is missing decides the shape of an array that a number comes from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -33,11 +33,10 @@ from _measure.protocols import subset_of_camera
 if TYPE_CHECKING:
     from _measure.metrics.lpips import LpipsNetwork, Range
 
+_BATCHES = tuple(tuple(cameras) for _, cameras in groupby(SCORED_CAMERAS, subset_of_camera))
+"""Cameras whose pictures go through LPIPS together: those of a subset, whose boxes have one size."""
 _DECODERS = 4
 """Threads that decode pictures: Pillow leaves the interpreter to the others meanwhile."""
-PAIRS_PER_BATCH = {"cpu": 1, "cuda": 12}
-"""Pairs that go through LPIPS at once. One thread of a CPU is quickest with a single pair, whose maps stay in its
-cache: 12 pairs of 300 × 512 take AlexNet 0.7 s one by one and 1.2 s together, SqueezeNet 1.0 s and 2.1 s."""
 
 
 class ClipEncoder(Protocol):
@@ -118,7 +117,7 @@ def lpips_scores(pictures: ItemPictures, network: LpipsNetwork, value_range: Ran
     """LPIPS of every pair, in the protocol's input range, on the device of the network."""
     collected = _collector(pictures)
     metric = lpips_metric(network.network).id
-    for cameras in _batches(PAIRS_PER_BATCH[network.shift.device.type]):
+    for cameras in _BATCHES:
         present = [camera for camera in cameras if camera in pictures.pairs]
         if not present:
             continue
@@ -169,13 +168,6 @@ def _read_pair(item: ItemId, truth: TruthFiles, predictions: Predictions, camera
 
 def _collector(pictures: ItemPictures) -> Collector:
     return Collector(pictures.item, problems=list(pictures.problems))
-
-
-def _batches(size: int) -> Iterator[list[str]]:
-    """All scored cameras in groups of one subset, whose boxes have one size, and of at most `size` cameras."""
-    for _, group in groupby(SCORED_CAMERAS, subset_of_camera):
-        cameras = list(group)
-        yield from (cameras[start : start + size] for start in range(0, len(cameras), size))
 
 
 def _lpips_of_batch(
