@@ -11,6 +11,7 @@ from _exchange.command import Outcome, Verb, main
 from _exchange.run_folder import run_or_latest
 from _exchange.workers import available_cores
 from _measure.report.write import write_report
+from _measure.truth_cache import user_truth_cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class Report(Verb):
 
 def run(options: Report) -> Outcome:
     """Write the pages and say where they begin."""
-    page = write_report(run_or_latest(options.path), workers=available_cores())
+    page = write_report(run_or_latest(options.path), workers=available_cores(), truth_cache=user_truth_cache())
     return Outcome(f"report: {page}", {"page": str(page)})
 
 

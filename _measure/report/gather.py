@@ -17,15 +17,17 @@ from _exchange.camera import standard_camera
 from _exchange.errors import FormatError, SuiteError
 from _exchange.frames import IMAGE_SIZE
 from _exchange.items import SCORED_CAMERAS, ItemId, Region, TruthFiles
-from _exchange.protocol import Protocol
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import ItemStatus, RunRecord
 from _measure.crops import box_of_region
 from _measure.protocols import GEOMETRY, subset_of_camera
 from _measure.report.pages import fact_with_link
-from _measure.report.pictures import Job, Made
-from _measure.report.records import Box, Drawn, Fact, Item, Model, Report, Surface, View
+from _measure.report.pictures import Made
+from _measure.report.plots import plot_of
+from _measure.report.records import Box, Download, Drawn, Fact, Item, Model, Report, Surface, View
 from _measure.report.scored import Scored, columns_of, view_scores
+from _measure.report.variants import variants_grid
+from _measure.report.verdicts import read_verdicts
 
 _NOT_COMPARABLE = (
     "These characters are not the published benchmark: no number on this page can be compared with published ones."
@@ -36,6 +38,7 @@ _COMPARE_WITH_VERIFY = (
 )
 
 
+_TABLES = {"csv": "table, CSV", "tex": "table, LaTeX", "md": "table, Markdown", "json": "table, JSON"}
 _SURFACES = (
     ("ours", "Ours", "The reconstruction in its own colours."),
     ("distance", "Ours, distance", "The scored part of the reconstruction, coloured by its distance to the truth."),
@@ -106,11 +109,6 @@ def source_of(
     return source, method_input.portrait if method_input else None
 
 
-def job_of(run: RunFolder, item: ItemId, source: Source, portrait: NDArray[np.uint8] | None, protocol: Protocol) -> Job:
-    """What the files of an item are made from."""
-    return Job(item, run.report.parent, run.item(item), source.truth, portrait, protocol)
-
-
 # -- records ----------------------------------------------------------------------------------------------------
 
 
@@ -174,7 +172,11 @@ def _problems(item: str, status: ItemStatus | None, known: Known, scored: Scored
 
 
 def report_record(
-    run: RunFolder, record: RunRecord, scored: Scored, items: Sequence[Item], notices: Sequence[str]
+    run: RunFolder,
+    record: RunRecord,
+    scored: Scored,
+    items: Sequence[Item],
+    notices: Sequence[str],
 ) -> Report:
     """The whole report from its parts."""
     is_benchmark = record.dataset == ANIMERECON
@@ -190,6 +192,11 @@ def report_record(
     settings = [Fact(f"setting {name}", str(value)) for name, value in sorted(dict(record.settings).items())]
     digests = [Fact(f"SHA-256 of {name}", str(value)) for name, value in sorted(dict(record.digests).items())]
     machine = [Fact(str(name), str(value)) for name, value in sorted(dict(record.machine).items())]
+    verdicts, verdict_notices = read_verdicts(run)
+    pages = {item.name: item.page for item in items}
+    plots = [plot_of(plan, values, pages) for plan, values in zip(scored.plans, scored.rows)]
+    folders = (run.path, Path(record.data_root))
+    found = (*scored.notices, *verdict_notices, *notices)
     return Report(
         title=run.path.resolve().name,
         facts=tuple(facts),
@@ -200,9 +207,23 @@ def report_record(
         note=str(record.note),
         notices=(
             _COMPARE_WITH_VERIFY if is_benchmark else _NOT_COMPARABLE,
-            *(without_folders(notice, (run.path, Path(record.data_root))) for notice in (*scored.notices, *notices)),
+            *(without_folders(notice, folders) for notice in found),
+        ),
+        plots=tuple(plot for plot in plots if plot is not None),
+        variants=None if scored.run is None else variants_grid(scored.run, scored.variants),
+        verdicts=verdicts,
+        downloads=tuple(
+            Download(f"downloads/{path.name}", title, _size_text(path.stat().st_size))
+            for path, title in downloads_of(run).items()
         ),
     )
+
+
+def downloads_of(run: RunFolder) -> dict[Path, str]:
+    """Files of the run that its report takes along, with what they are."""
+    wanted = {run.table(table_format): title for table_format, title in _TABLES.items()}
+    wanted |= {run.scores: "all scores", run.verdicts: "verdicts"}
+    return {path: title for path, title in wanted.items() if path.is_file()}
 
 
 def without_folders(sentence: str, folders: Sequence[Path]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
@@ -24,11 +25,29 @@ def index_page(report: Report) -> str:
 
 
 def item_page(report: Report, item: Item) -> str:
-    """The page of one character, with links to its neighbours."""
-    place = report.items.index(item)
-    before = report.items[place - 1] if place else None
-    after = report.items[place + 1] if place + 1 < len(report.items) else None
-    return _template("item.html.j2").render(report=report, item=item, before=before, after=after, root=_ITEM_ROOT)
+    """The page of one character, with links to its neighbours in list order and by score."""
+    before, after = _neighbours(report.items, item)
+    ranking = report.ranking
+    better, worse = _neighbours(ranking, item)
+    return _template("item.html.j2").render(
+        report=report,
+        item=item,
+        before=before,
+        after=after,
+        better=better,
+        worse=worse,
+        rank=ranking.index(item) + 1 if item in ranking else 0,
+        ranked=len(ranking),
+        root=_ITEM_ROOT,
+    )
+
+
+def _neighbours(items: Sequence[Item], item: Item) -> tuple[Item | None, Item | None]:
+    """The items before and after an item; None at the ends, and where it is not among them."""
+    if item not in items:
+        return None, None
+    place = items.index(item)
+    return items[place - 1] if place else None, items[place + 1] if place + 1 < len(items) else None
 
 
 def model_script(name: str, base64: str, *, shaded: bool) -> str:

@@ -55,6 +55,7 @@ class Job:
         truth: where the truth lies; None where the dataset has none.
         portrait: (512, 512, 4) uint8, or None where the dataset is gone.
         protocol: decides which parts of the surfaces are compared.
+        truth_cache: folder of visible true surfaces, which decides nothing; None keeps none.
     """
 
     item: ItemId
@@ -63,6 +64,7 @@ class Job:
     truth: TruthFiles | None
     portrait: NDArray[np.uint8] | None
     protocol: Protocol
+    truth_cache: Path | None = None
 
     @property
     def folder(self) -> str:
@@ -212,7 +214,7 @@ class _Making:
 
     def _distances(self, mesh: Mesh, truth: TruthFiles) -> None:
         try:
-            coloured = distance_coloured(mesh, truth, self.job.protocol)
+            coloured = distance_coloured(mesh, truth, self.job.protocol, self.job.truth_cache)
             self._model("distance", shown_glb(coloured.ours), shaded=True)
             self._model("truth", shown_glb(coloured.truth), shaded=True)
         except SuiteError as error:

@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from _measure.grid import Grid
+
 Direction = Literal["higher", "lower"]
+_HEADLINES = (("all", "lpips"), ("geom", "cd"))
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,98 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Dot:
+    """One character in a plot: `left` in per cent of the width, `top` in pixels."""
+
+    name: str
+    page: str
+    value: str
+    left: float
+    top: int
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A number on the axis; `left` in per cent of the width."""
+
+    left: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """The scores of all characters in one row of the table.
+
+    Attributes:
+        subset, metric, better: the row.
+        dots: the characters, from left to right.
+        ticks: numbers on the axis.
+        mean: over these characters, formatted.
+        mean_left: where it stands.
+        interval: 95 % interval of the mean, formatted; empty where there is none.
+        interval_left, interval_width: where it stands.
+        remark: which values are not drawn; empty where all are.
+    """
+
+    subset: str
+    metric: str
+    better: Direction
+    dots: tuple[Dot, ...]
+    ticks: tuple[Tick, ...]
+    mean: str
+    mean_left: float
+    interval: str = ""
+    interval_left: float = 0.0
+    interval_width: float = 0.0
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class ShownVerdict:
+    """One verdict, formatted; `kind` is ``open`` for all that is neither reproduced nor off."""
+
+    reference: str
+    protocol: str
+    subset: str
+    metric: str
+    expected: str
+    ours: str
+    difference: str
+    tolerance: str
+    verdict: str
+    kind: Literal["reproduced", "off", "open"]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What `verify` found.
+
+    Attributes:
+        against: ``published`` or the name of a baseline.
+        expected_head: what the expected values are: ``paper`` or ``stored``.
+        summary: number of rows by state.
+        rows: in order of the table, protocol by protocol.
+        notes: what else a reader must know.
+    """
+
+    against: str
+    expected_head: str
+    summary: str
+    rows: tuple[ShownVerdict, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file of the run that lies in the report too."""
+
+    path: str
+    title: str
+    size: str
+
+
+@dataclass(frozen=True)
 class Report:
     """One run.
 
@@ -221,6 +316,10 @@ class Report:
         items: in list order.
         note: what must stand beside every number of this run; empty for nothing.
         notices: what else a reader must know before reading numbers, one sentence each.
+        plots: one per row that two characters or more have a value in.
+        variants: the table beside those of the same predictions under other rules.
+        verdicts: what `verify` found.
+        downloads: tables and scores.
     """
 
     title: str
@@ -231,6 +330,27 @@ class Report:
     items: tuple[Item, ...]
     note: str
     notices: tuple[str, ...]
+    plots: tuple[Plot, ...] = ()
+    variants: Grid | None = None
+    verdicts: Verdicts | None = None
+    downloads: tuple[Download, ...] = ()
+
+    @property
+    def headline(self) -> int | None:
+        """The column that characters are ordered by: ``all lpips``, else ``geom cd``, else the first one."""
+        names = [(column.subset, column.metric) for column in self.columns]
+        wanted = [name for name in _HEADLINES if name in names]
+        return names.index(wanted[0]) if wanted else 0 if names else None
+
+    @property
+    def ranking(self) -> tuple[Item, ...]:
+        """Items with a value in the headline column, the best first; equals in list order."""
+        place = self.headline
+        if place is None:
+            return ()
+        ranked = [item for item in self.items if item.cells[place].number is not None]
+        sign = -1 if self.columns[place].better == "higher" else 1
+        return tuple(sorted(ranked, key=lambda item: sign * (item.cells[place].number or 0.0)))
 
     @property
     def failures(self) -> tuple[Item, ...]:

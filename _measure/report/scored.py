@@ -28,7 +28,9 @@ class Scored:
         plans: rows with values per item.
         rows: scaled values by item, one mapping per plan.
         values: raw scores by item and metric, then by view.
-        unpasted: the same of the twins without pasted pixels, where they were measured.
+        run: as read; None where it is not measured.
+        variants: the same predictions scored under other rules.
+        unpasted: raw scores of the twins without pasted pixels, where they were measured.
         problems: view and reason by item; the view is empty for the item as a whole.
         notices: what is missing or damaged.
     """
@@ -37,6 +39,8 @@ class Scored:
     plans: tuple[RowPlan, ...] = ()
     rows: tuple[Mapping[str, float], ...] = ()
     values: RawScores = field(default_factory=dict)
+    run: ScoredRun | None = None
+    variants: tuple[ScoredRun, ...] = ()
     unpasted: RawScores = field(default_factory=dict)
     problems: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
@@ -52,8 +56,13 @@ def read_scored(run: RunFolder) -> Scored:
         return Scored(notices=(f"The scores cannot be read: {error} Run {MEASURE_COMMAND} again.",))
     variants, notices = read_variants(run)
     unpasted = [v for v in variants if v.pictures == "unpasted" and v.protocol == scored.protocol]
-    shown = scored_of(scored)
-    return replace(shown, unpasted=_by_view(unpasted[0]) if unpasted else {}, notices=notices)
+    return replace(
+        scored_of(scored),
+        run=scored,
+        variants=tuple(variants),
+        unpasted=_by_view(unpasted[0]) if unpasted else {},
+        notices=notices,
+    )
 
 
 def read_variants(run: RunFolder) -> tuple[list[ScoredRun], tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """The surfaces of a character's page: what is compared, coloured by its distance to the other side, and made small.
 
-Both sides are cut as for the scores (`_measure.protocols.surface_pair`), so exactly the compared parts are shown.
+Both sides are cut as for the scores (`_measure.surface_scores.surface_pair`), so exactly the compared parts are shown.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import gzip
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,13 +38,16 @@ class DistanceColoured:
     truth: Mesh
 
 
-def distance_coloured(predicted: Mesh, truth: TruthFiles, protocol: Protocol) -> DistanceColoured:
+def distance_coloured(
+    predicted: Mesh, truth: TruthFiles, protocol: Protocol, truth_cache: Path | None = None
+) -> DistanceColoured:
     """Cut, thin and colour both surfaces of an item.
 
     Args:
         predicted: the reconstruction, `head_world`, uncut.
         truth: where the true character lies.
         protocol: decides the pose and the cuts of the true surface.
+        truth_cache: folder of visible true surfaces (see `compared_true_surface`).
 
     Raises:
         SuiteError: a surface cannot be read, or is empty after the cuts.
@@ -51,7 +55,7 @@ def distance_coloured(predicted: Mesh, truth: TruthFiles, protocol: Protocol) ->
     ours = cut_to_region(predicted, truth.region)
     if not len(ours.faces):
         raise InputError("Expected predicted triangles inside the region of interest, found none.")
-    true = compared_true_surface(truth, protocol)
+    true = compared_true_surface(truth, protocol, truth_cache)
     if not len(true.faces):
         raise InputError("Expected true triangles inside the region of interest, found none.")
     return DistanceColoured(_coloured(ours, true), _coloured(true, ours))

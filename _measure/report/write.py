@@ -19,21 +19,21 @@ from _measure.report.colour_map import legend_picture
 from _measure.report.gather import (
     Known,
     Source,
+    downloads_of,
     item_record,
-    job_of,
     open_run_dataset,
     report_record,
     source_of,
 )
 from _measure.report.pages import ASSETS, asset, index_page, item_page
-from _measure.report.pictures import SIDE, Made, make_files, webp
+from _measure.report.pictures import SIDE, Job, Made, make_files, webp
 from _measure.report.records import Report
 from _measure.report.scored import cells_of, read_scored
 
-_OWN_FOLDERS = ("assets", "items", "models", "pictures")
+_OWN_FOLDERS = ("assets", "downloads", "items", "models", "pictures")
 
 
-def write_report(run: RunFolder, *, workers: int = 1) -> Path:
+def write_report(run: RunFolder, *, workers: int = 1, truth_cache: Path | None = None) -> Path:
     """Write the report of a run and return the path of its first page.
 
     The same run and dataset give the same bytes. Missing scores, a missing dataset, failed items and damaged files are
@@ -42,6 +42,7 @@ def write_report(run: RunFolder, *, workers: int = 1) -> Path:
     Args:
         run: the run; its folder gets `report/`.
         workers: processes that make pictures.
+        truth_cache: folder of visible true surfaces (see `_measure.truth_cache`); None keeps none.
 
     Raises:
         InputError: the folder is no run, or names an impossible item or protocol.
@@ -56,13 +57,13 @@ def write_report(run: RunFolder, *, workers: int = 1) -> Path:
         notices.append(f"The dataset of this run is not there: {error} The pages show the reconstruction alone.")
     scored = read_scored(run)
     protocol = protocol_named(scored.table.protocol or record.protocol)
-    prepared = _prepare_all(run, protocol, items, workers)
+    prepared = _prepare_all((run, protocol, truth_cache), items, workers)
     cells = cells_of(scored, [str(item) for item in items])
     records = [
         replace(item_record(run, record, item, prepared[item], scored), cells=cells[str(item)]) for item in items
     ]
     report = report_record(run, record, scored, records, notices)
-    _write_pages(run.report.parent, report, [known.made for known in prepared.values()])
+    _write_pages(run, report, [known.made for known in prepared.values()])
     return run.report
 
 
@@ -72,26 +73,31 @@ class _Maker:
 
     run: RunFolder
     protocol: Protocol
+    truth_cache: Path | None
     dataset: Dataset | None
     known: frozenset[ItemId]
 
     @classmethod
-    def load(cls, run: RunFolder, protocol: Protocol) -> _Maker:
+    def load(cls, run: RunFolder, protocol: Protocol, truth_cache: Path | None) -> _Maker:
         """Open the dataset once per process."""
         try:
-            return cls(run, protocol, *open_run_dataset(RunRecord.read(run.record)))
+            return cls(run, protocol, truth_cache, *open_run_dataset(RunRecord.read(run.record)))
         except SuiteError:  # said on the first page already
-            return cls(run, protocol, None, frozenset())
+            return cls(run, protocol, truth_cache, None, frozenset())
 
     def __call__(self, item: ItemId) -> Known:
         source, portrait = source_of(self.dataset, self.known, item)
-        return Known(source, make_files(job_of(self.run, item, source, portrait, self.protocol)))
+        folder = self.run.report.parent
+        job = Job(item, folder, self.run.item(item), source.truth, portrait, self.protocol, self.truth_cache)
+        return Known(source, make_files(job))
 
 
-def _prepare_all(run: RunFolder, protocol: Protocol, items: Sequence[ItemId], workers: int) -> dict[ItemId, Known]:
+def _prepare_all(
+    shared: tuple[RunFolder, Protocol, Path | None], items: Sequence[ItemId], workers: int
+) -> dict[ItemId, Known]:
     prepared: dict[ItemId, Known] = {}
     with progress("report", len(items)) as shown:
-        for item, answer in results_of(_Maker.load, (run, protocol), items, workers):
+        for item, answer in results_of(_Maker.load, shared, items, workers):
             if isinstance(answer, WorkerDied):
                 prepared[item] = Known(Source(), Made(problems={"": f"No pictures: {answer}"}))
             else:
@@ -100,17 +106,19 @@ def _prepare_all(run: RunFolder, protocol: Protocol, items: Sequence[ItemId], wo
     return prepared
 
 
-def _write_pages(folder: Path, report: Report, made: Sequence[Made]) -> None:
-    """Everything but the pictures of items; the first page last, so that it never links to what is not there yet."""
-    wanted = {path for files in made for path in files.files.values()}
+def _write_pages(run: RunFolder, report: Report, made: Sequence[Made]) -> None:
+    """Everything but the files of items; the first page last, so that it never links to what is not there yet."""
+    folder = run.report.parent
+    files = {f"assets/{name}": asset(name).encode("utf-8") for name in ASSETS}
+    files["assets/legend.webp"] = webp(legend_picture(SIDE, 12))
+    files |= {f"downloads/{path.name}": path.read_bytes() for path in downloads_of(run)}
+    files |= {item.page: item_page(report, item).encode("utf-8", "replace") for item in report.items}
+    files["index.html"] = index_page(report).encode("utf-8", "replace")
+    for relative, content in files.items():
+        _write_changed(folder / relative, content)
+    wanted = {path for known in made for path in known.files.values()}
     wanted |= {f"pictures/{item.name}/made.json" for item in report.items}
-    texts = {f"assets/{name}": asset(name) for name in ASSETS}
-    texts |= {item.page: item_page(report, item) for item in report.items}
-    for relative, text in texts.items():
-        _write_changed(folder / relative, text.encode("utf-8", "replace"))
-    _write_changed(folder / "assets/legend.webp", webp(legend_picture(SIDE, 12)))
-    _write_changed(folder / "index.html", index_page(report).encode("utf-8", "replace"))
-    _remove_others(folder, wanted | texts.keys() | {"assets/legend.webp"})
+    _remove_others(folder, wanted | files.keys())
 
 
 def _write_changed(path: Path, content: bytes) -> None:

@@ -1,0 +1,64 @@
+"""What `verify` wrote, ready to be shown. A state that is unknown here is shown as it is, and never as a success."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from _exchange.errors import FormatError, InputError
+from _exchange.run_folder import RunFolder
+from _exchange.run_record import read_json_object
+from _measure.report.records import ShownVerdict, Verdicts
+
+_NO_NUMBER = "–"
+
+
+def read_verdicts(run: RunFolder) -> tuple[Verdicts | None, tuple[str, ...]]:
+    """The verdicts of a run, None where it was not verified, and a notice where they cannot be read."""
+    if not run.verdicts.is_file():
+        return None, ()
+    try:
+        return _verdicts(read_json_object(run.verdicts)), ()
+    except (FormatError, InputError) as error:
+        return None, (f"The verdicts cannot be read: {error}",)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return None, (f"The verdicts cannot be read: {run.verdicts.name}: {type(error).__name__}: {error}",)
+
+
+def _verdicts(value: Mapping[str, Any]) -> Verdicts:
+    counts = {str(state): int(count) for state, count in value["counts"].items()}
+    against = str(value["against"])
+    return Verdicts(
+        against=against,
+        expected_head="paper" if against == "published" else "stored",
+        summary=", ".join(f"{count} {state}" for state, count in counts.items()),
+        rows=tuple(map(_row, value["verdicts"])),
+        notes=tuple(map(str, value["notes"])),
+    )
+
+
+def _row(record: Mapping[str, Any]) -> ShownVerdict:
+    state = str(record["state"])
+    columns = [_shown(column["value"]) for column in record["published"]]
+    return ShownVerdict(
+        reference=str(record["reference"]),
+        protocol=str(record["protocol"]),
+        subset=str(record["subset"]),
+        metric=str(record["metric"]),
+        expected=" / ".join(columns) or _shown(record["expected"]),
+        ours=_shown(record["ours"]),
+        difference=_shown(record["difference"], "+"),
+        tolerance=_shown(record["tolerance"]),
+        verdict=str(record["shown"]),
+        kind="reproduced" if state == "reproduced" else "off" if state == "off" else "open",
+        reason=str(record["reason"]),
+    )
+
+
+def _shown(number: float | str | None, sign: str = "") -> str:
+    """Three decimals as the published table prints them; four digits for small numbers."""
+    if number is None or not math.isfinite(float(number)):
+        return _NO_NUMBER if number is None else str(number)
+    value = float(number)
+    return f"{value:{sign}.3f}" if abs(value) >= 0.1 or value == 0 else f"{value:{sign}.4g}"
