@@ -62,6 +62,8 @@ def read_runs(paths: Sequence[Path], protocol: Way | None) -> tuple[NamedRun, ..
 def names_apart(paths: Sequence[Path]) -> list[str]:
     """Name of each folder; where names collide, with as many of its parents as tell them apart.
 
+    Bytes that are no UTF-8 are shown as escapes, so that every name can be written.
+
     >>> names_apart([Path("/a/x/run"), Path("/a/y/run"), Path("/b/other")])
     ['x/run', 'y/run', 'other']
     """
@@ -72,7 +74,8 @@ def names_apart(paths: Sequence[Path]) -> list[str]:
             other != path and other.parts[-depth:] == path.parts[-depth:] for other in paths
         ):
             depth += 1
-        names.append("/".join(part.strip("/") for part in path.parts[-depth:]))
+        name = "/".join(part.strip("/") for part in path.parts[-depth:])
+        names.append(name.encode("utf-8", "backslashreplace").decode("utf-8"))
     return names
 
 

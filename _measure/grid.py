@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,8 +95,16 @@ def records_csv(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Names and reasons may hold line ends, with which they could leave a LaTeX comment, a list or a row."""
-    return " ".join(text.split())
+    """Text that stays in its line and its direction, and gives a terminal no orders.
+
+    Names and reasons may hold line ends, with which they could leave a LaTeX comment, a list or a row. Control signs
+    (escape sequences) and format signs (turned writing direction) are shown as �.
+
+    >>> one_line("a\\n b\\x1b[2J")
+    'a b�[2J'
+    """
+    shown = " ".join(text.split())
+    return "".join("�" if unicodedata.category(sign) in ("Cc", "Cf", "Cs") else sign for sign in shown)
 
 
 def markdown_text(text: str) -> str:

@@ -165,7 +165,11 @@ def _texts(value: Any, place: str) -> dict[str, str]:
 
 
 def _text(value: Any, place: str) -> str:
-    return _a(str, value, place)
+    """A text that can be written again: JSON escapes can spell halves of surrogate pairs, which are no Unicode."""
+    text = _a(str, value, place)
+    if any(0xD800 <= ord(sign) < 0xE000 for sign in text):
+        raise FormatError(place, "a text of Unicode characters", f"{text!a:.80}")
+    return text
 
 
 _Kind = TypeVar("_Kind", str, list, dict)

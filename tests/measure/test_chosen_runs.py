@@ -30,6 +30,7 @@ def test_runs_are_called_by_their_folders(tmp_path: Path) -> None:
         (["/x/run", "/y/run"], ["x/run", "y/run"]),
         (["/a/x/run", "/b/x/run", "/b/x/else"], ["a/x/run", "b/x/run", "else"]),
         (["/run", "/x/run"], ["/run", "x/run"]),
+        (["/a/caf\udce9", "/b/caf\u00e9"], ["caf\\udce9", "caf\u00e9"]),
         (["/a/run/variants/paper", "/b/run/variants/paper"], ["a/run/variants/paper", "b/run/variants/paper"]),
     ],
 )

@@ -148,6 +148,7 @@ def test_another_version_names_the_command(folder: RunFolder, schema: object) ->
         ("pictures", "cropped", "pictures: expected one of pasted, unpasted"),
         ("items", "a/one", "items: expected a list"),
         ("items", ["a/one", 2], r"items\[1\]"),
+        ("items", ["a/one", "\ud800"], r"items\[1\]: expected a text of Unicode"),
         ("items", ["a/one", "a/two", "b/three", "a/one"], "items: expected every item once"),
         ("sample_count", "10", "sample_count"),
         ("sample_count", 10.5, "sample_count"),
