@@ -146,7 +146,7 @@ def _scored(folder: RunFolder, protocol: Way | None) -> ScoredRun:
             found.append(scored.protocol)
     raise InputError(
         f"Expected scores of {folder.path} under the protocol {protocol}, found {' and '.join(found) or 'none'}.",
-        next_step=f"Run {measure_command(folder)} --protocol {protocol} first.",
+        next_step=f"Run {measure_command(folder)} --variants first.",
     )
 
 

@@ -60,7 +60,7 @@ def test_an_unmeasured_run_names_the_command_that_measures_it(tmp_path: Path, pr
     (tmp_path / "un measured").mkdir()
     with pytest.raises(InputError) as caught:
         read_runs([tmp_path / "un measured", write(tmp_path / "mine")], protocol)  # type: ignore[arg-type]
-    asked = f" --protocol {protocol}" if protocol else ""
+    asked = " --variants" if protocol else ""
     assert f"Run python3 -m _scripts.measure '{tmp_path / 'un measured'}'{asked} first." in str(caught.value)
 
 
@@ -96,7 +96,7 @@ def test_a_run_without_the_protocol_asked_for_is_refused(tmp_path: Path) -> None
     paths = [write(tmp_path / "a"), write(tmp_path / "b")]
     with pytest.raises(InputError, match="under the protocol paper, found corrected") as caught:
         read_runs(paths, "paper")
-    assert f"python3 -m _scripts.measure {tmp_path / 'a'} --protocol paper" in str(caught.value)
+    assert f"Run python3 -m _scripts.measure {tmp_path / 'a'} --variants first." in str(caught.value)
 
 
 def test_a_variant_of_another_protocol_in_its_place_is_not_taken(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ def test_the_other_protocol_is_read_where_it_lies(runs: Path, capsys: pytest.Cap
         (("one", "./one"), "every run once"),
         (("one", "nowhere"), "nowhere"),
         (("one", "unmeasured"), "Run python3 -m _scripts.measure unmeasured first."),
-        (("one", "two", "--protocol", "paper"), "Run python3 -m _scripts.measure two --protocol paper first."),
+        (("one", "two", "--protocol", "paper"), "Run python3 -m _scripts.measure two --variants first."),
         (("one", "paper/variants/paper"), "the same protocol"),
         (("one", "two", "--out", "one/scores.jsonl"), "scores.jsonl"),
     ],
@@ -137,3 +138,9 @@ def test_the_command_runs_without_torch(runs: Path) -> None:
     result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-1000:]
     assert "geom" in result.stdout
+
+
+def test_the_option_that_the_sentences_name_exists() -> None:
+    from _scripts.measure import Measure
+
+    assert "variants" in {option.name for option in fields(Measure)}
