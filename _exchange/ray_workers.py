@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import sys
 import tempfile
 from collections import deque
@@ -27,6 +28,9 @@ Result = TypeVar("Result")
 REQUIREMENTS = "_env/requirements-ray.txt"
 _OBJECT_STORE_BYTES = 2**27
 """Pieces and answers are small; Ray would take a third of the memory."""
+_SECONDS_FOR_AN_ANSWER = 10.0
+_LONGEST_PLACE = 24
+"""Bytes; names of sockets, which Ray puts 80 bytes below, must not be longer than 107."""
 _SILENCE = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # it prints what it says of dead workers on stdout, where results go
@@ -56,7 +60,7 @@ def results_of_actors(
     if not pieces:
         return
     workers = min(max(workers, 1), len(pieces))
-    with _cluster(workers) as ray:
+    with cluster(workers) as ray:
         actors = _Actors(ray, prepare, arguments)
         suspects: list[Piece] = []
         try:
@@ -188,14 +192,24 @@ class _Worker:
 
 
 @contextmanager
-def _cluster(workers: int) -> Iterator[Any]:
-    """Ray's module, connected to a cluster while the block runs."""
+def cluster(workers: int) -> Iterator[Any]:
+    """Ray's module, connected while the block runs; calls of `results_of` inside the block share the connection.
+
+    Args:
+        workers: processor cores of a cluster that is started here.
+
+    Raises:
+        MissingComponent, InputError: as `results_of_actors`.
+    """
     address = os.environ.get("RAY_ADDRESS", "")
     ray = _loaded(_SILENCE if address else _SILENCE | _OWN_CLUSTER | {"RAY_AUTH_TOKEN": secrets.token_hex(32)})
     if ray.is_initialized():  # whoever started it ends it
         yield ray
         return
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+    if address:
+        _check_that_somebody_answers(address)
+    place = tempfile.gettempdir() if len(tempfile.gettempdir()) <= _LONGEST_PLACE else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="ray-", dir=place, ignore_cleanup_errors=True) as folder:
         try:
             if address:
                 ray.init(address=address, log_to_driver=False, logging_level="ERROR")
@@ -210,13 +224,28 @@ def _cluster(workers: int) -> Iterator[Any]:
                     _temp_dir=folder,
                 )
         except ConnectionError as error:
-            raise InputError(
-                f"Expected a Ray cluster at {address}, found none.", next_step="Unset RAY_ADDRESS to start one here."
-            ) from error
+            raise _no_cluster(address) from error
         try:
             yield ray
         finally:
             ray.shutdown()
+
+
+def _check_that_somebody_answers(address: str) -> None:
+    """Ray itself would try for minutes; addresses without a port, such as ``auto``, are left to it."""
+    host, separator, port = address.rpartition("//")[2].rpartition(":")
+    if not (separator and port.isascii() and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS_FOR_AN_ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address) from error
+
+
+def _no_cluster(address: str) -> InputError:
+    return InputError(
+        f"Expected a Ray cluster at {address}, found none.", next_step="Unset RAY_ADDRESS to start one here."
+    )
 
 
 def _loaded(settings: Mapping[str, str]) -> Any:
