@@ -110,6 +110,14 @@ def remarks_on(runs: Sequence[NamedRun]) -> list[str]:
     return lines
 
 
+def reasons_not_run(plan: RowPlan, runs: Sequence[NamedRun]) -> list[str]:
+    """Why a row was not run, each reason once with the names of its runs before it; none where all ran it."""
+    names: dict[str, list[str]] = {}
+    for run in runs:
+        names.setdefault(run.not_run(plan), []).append(run.name)
+    return [f"{', '.join(those)}: {reason}" for reason, those in names.items() if reason]
+
+
 def common_items(runs: Sequence[NamedRun]) -> dict[RowPlan, frozenset[str]]:
     """By row, the items of which every run has a value; runs in which the row was not run do not count."""
     common = {}

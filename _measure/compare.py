@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from _measure.aggregate import RowPlan
-from _measure.chosen_runs import NamedRun, all_items, common_line, remarks_on
+from _measure.chosen_runs import NamedRun, all_items, common_line, reasons_not_run, remarks_on
 from _measure.grid import (
     Column,
     Grid,
@@ -162,7 +162,7 @@ def compare_to_first(
 
 
 def _compared(plan: RowPlan, a: NamedRun, b: NamedRun, items: Sequence[str] | frozenset[str]) -> ComparedRow:
-    reasons = [f"{run.name}: {run.not_run(plan)}" for run in (a, b) if run.not_run(plan)]
+    reasons = reasons_not_run(plan, (a, b))
     if reasons:
         return ComparedRow(plan, paired({}, {}, plan.metric.better), {}, "; ".join(reasons))
     wanted = set(items)
@@ -289,7 +289,7 @@ def _footer(comparison: Comparison) -> list[str]:
     lines = list(dict.fromkeys(f"{row.plan.label} not run in {row.not_run}" for row in rows if row.not_run))
     lines += [f"{row.plan.subset} {row.plan.label}: {row.note}" for row in rows if row.note]
     if any(0 < row.paired.n < _FEW_PAIRS for row in rows):
-        lines.append("fewer than six pairs cannot tell two runs apart at 95 %, even where they all agree")
+        lines.append("fewer than six pairs: such intervals are too narrow, better and worse are hints and no findings")
     lacking: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for item, where in row.unpaired.items():

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from _measure.aggregate import RowPlan
-from _measure.chosen_runs import NamedRun, all_items, common_line, remarks_on, require_comparable
+from _measure.chosen_runs import NamedRun, all_items, common_line, reasons_not_run, remarks_on, require_comparable
 from _measure.compare import paired
 from _measure.grid import (
     Column,
@@ -129,7 +129,7 @@ def leaderboard(runs: Sequence[NamedRun], common: Mapping[RowPlan, frozenset[str
         for row in rows
         if row.plan.aggregate == "last"
     ]
-    reasons = [f"{row.plan.label} not run in {e.run}: {e.not_run}" for row in rows for e in row.entries if e.not_run]
+    reasons = [f"{plan.label} not run in {reason}" for plan in first.plans for reason in reasons_not_run(plan, runs)]
     return Leaderboard(header, rows, (*dict.fromkeys(reasons), *remarks, *remarks_on(runs)))
 
 
