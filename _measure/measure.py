@@ -151,6 +151,12 @@ def measure_shard(config: MeasureConfig, *, with_variants: bool = False) -> Meas
     return MeasuredRun(tables[0], beside)
 
 
+def results_folder(run: RunFolder) -> RunFolder:
+    """Where results go: the run itself, or runs/NAME for predictions in the original's layout."""
+    is_foreign = not run.record.is_file() and is_original_run(run.path)
+    return RunFolder(RUNS / run.path.resolve().parent.name) if is_foreign else run
+
+
 def bench(config: MeasureConfig, repeats: int = 1) -> BenchReport:
     """Time the stages of measuring the run, and write nothing; raises as `measure` does."""
     subject = _subject(config)
@@ -180,7 +186,7 @@ def _subject(config: MeasureConfig) -> _Subject:
         items = dataset.items()
         protocol = protocol_named(config.protocol or dataset.default_protocol)
         method, generated_with, note = run.path.resolve().parent.name, "", ""
-        home = RunFolder(RUNS / method)
+        home = results_folder(run)
     lpips = config.lpips_net or ("alex" if protocol.lpips_range == "unit" else "squeeze")
     settings = Settings(protocol=protocol, lpips_network=lpips, run_seed=config.seed, pictures=config.pictures)
     kept = items[: config.limit] if config.limit else items

@@ -94,19 +94,22 @@ class SeedStudy:
 def measure_seeds(count: int, config: MeasureConfig) -> SeedStudy:
     """Measure a run under ``paper`` with the seeds 0 … `count` − 1, into its variants ``paper-seed-<s>``.
 
+    Pictures are scored for the first seed alone: all seeds share the run's journal.
+
     Args:
         count: at least 2.
-        config: path, data, workers and the like; protocol, seed and folder of results are set here.
+        config: path, data, items, workers and the like; protocol, seed and folder of results are set here.
 
     Raises:
         InputError: fewer than two seeds, or as `measure` does.
     """
-    from _measure.measure import measure  # only where something is measured, so that reading verdicts loads little
+    # Only where something is measured, so that reading verdicts loads little.
+    from _measure.measure import measure, results_folder
 
     if count < 2:
         raise InputError(f"Expected at least two seeds to see how far chance reaches, found {count}.")
     run = run_or_latest(config.path)
-    folders = [seed_folder(run, seed) for seed in range(count)]
+    folders = [seed_folder(results_folder(run), seed) for seed in range(count)]
     for seed, folder in enumerate(folders):
         measure(replace(config, path=run.path, out=folder.path, protocol="paper", lpips_net="alex", seed=seed))
     return read_seeds([ScoredRun.read(folder) for folder in folders])

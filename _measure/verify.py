@@ -166,8 +166,10 @@ def _obstacle(
         reasons.append(f"reconstructed in protocol {scored.generated_with}")
     if scored.pictures != "pasted":
         reasons.append(f"{scored.pictures} pictures")
-    reasons += _count_reason(scored, ours, wanted.items)
-    reasons += [f"not run: {ours.not_run}"] if ours.not_run else _network_reason(scored, ours, protocol.networks)
+    if ours.not_run:
+        reasons.append(f"not run: {ours.not_run}")
+    else:
+        reasons += [*_count_reason(scored, ours, wanted.items), *_network_reason(scored, ours, protocol.networks)]
     return ("not comparable", "; ".join(reasons)) if reasons else (None, "")
 
 

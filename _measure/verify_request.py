@@ -8,6 +8,7 @@ from pathlib import Path
 from _exchange.errors import InputError
 from _exchange.run_folder import RunFolder, run_or_latest
 from _measure.baseline import compare_to_baseline, read_baseline, store_into
+from _measure.measure import MeasureConfig, results_folder
 from _measure.published import Published
 from _measure.published_csv import with_user_rows
 from _measure.scored_run import ScoredRun
@@ -23,7 +24,7 @@ class VerifyConfig:
     """What to hold a run against."""
 
     path: Path | None = None
-    """Measured run; default: the latest below runs/."""
+    """Measured run, or what was measured in the original's layout; default: the latest run below runs/."""
     against: str = PUBLISHED
     """The published numbers, or a file of stored ones (see --store)."""
     rows: Path | None = None
@@ -49,7 +50,7 @@ def verify(config: VerifyConfig) -> Verification:
         InputError: there is no such run, it was not measured, or options contradict one another.
         FormatError: a file is damaged.
     """
-    run = run_or_latest(config.path)
+    run = results_folder(run_or_latest(config.path))
     if config.seeds < 0 or config.workers < 0:
         raise InputError(f"Expected --seeds and --workers of at least 0, found {config.seeds} and {config.workers}.")
     if config.against != PUBLISHED and (config.rows or config.all or config.seeds):
@@ -74,10 +75,12 @@ def _against_published(run: RunFolder, config: VerifyConfig) -> Verification:
 
 
 def _study(run: RunFolder, config: VerifyConfig) -> SeedStudy:
-    from _measure.measure import MeasureConfig  # only where something is measured
-
-    request = MeasureConfig(path=run.path, data=config.data, workers=config.workers, device=config.device)
-    return measure_seeds(config.seeds, request)
+    """Repeats over the items that the run was measured on."""
+    count = len(ScoredRun.read(run).items)
+    return measure_seeds(
+        config.seeds,
+        MeasureConfig(path=config.path, data=config.data, limit=count, workers=config.workers, device=config.device),
+    )
 
 
 def _against_baseline(run: RunFolder, path: Path) -> Verification:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Invented:
     predictions: Path
 
 
-def make_invented(root: Path) -> Invented:
+def make_invented(root: Path, items: Sequence[str] = ITEMS) -> Invented:
     """All items have the same truth and the same prediction: a sphere that is 1 mm too large."""
     data, predictions = root / "data", root / "temp" / "eval" / "invented" / "daredemoE"
     shared = root / "shared"
@@ -39,7 +40,7 @@ def make_invented(root: Path) -> Invented:
     _write_prediction(shared / "front.npz", sphere(RADIUS + 0.001, subdivisions=1))
     renders = data / "renders" / "daredemoE"
     alignment = {}
-    for item in ITEMS:
+    for item in items:
         name = f"fandom_align/{item}/front"
         alignment[f"daredemoE/{name}"] = {
             "source": f"site/{item}/0000",
@@ -54,7 +55,7 @@ def make_invented(root: Path) -> Invented:
             _link(shared / "true.png", renders / kind / item / f"{view}.png")
             _link(shared / "predicted.png", predictions / kind / item / f"{view}.png")
     atomic.write_text(renders / "fandom_align_alignment.json", json.dumps(alignment))
-    lines = "".join(f"{item}\n" for item in ITEMS)
+    lines = "".join(f"{item}\n" for item in items)
     atomic.write_text(data / "subsets" / "daredemoE_test.csv", lines)
     return Invented(data, predictions)
 

@@ -14,7 +14,7 @@ from _measure.measure import MeasureConfig, measure
 from _measure.verify_request import VerifyConfig, verify
 from _scripts.verify import Verify, run
 from tests.measure.invented_animerecon import Invented, make_invented
-from tests.measure.published_runs import CARDS, FLOORS, published_column, write_published_run
+from tests.measure.published_runs import CARDS, FLOORS, ITEMS, published_column, write_published_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("no_weights")
@@ -68,6 +68,36 @@ def test_the_command_leaves_with_1_where_a_row_is_off(measured: RunFolder) -> No
     assert "off by" in outcome.text
     assert "geom    cd" in outcome.text
     assert json.loads(measured.verdicts.read_text(encoding="utf-8"))["counts"] == outcome.data["counts"]
+
+
+def test_seeds_repeat_the_surfaces_alone_and_pictures_are_scored_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = make_invented(tmp_path, ITEMS[:3])
+    monkeypatch.chdir(tmp_path)
+    measure(MeasureConfig(path=few.predictions, data=few.data, protocol="paper", workers=1, offline=True))
+    results = RunFolder(Path("runs/invented"))
+    verification = verify(VerifyConfig(path=few.predictions, data=few.data, seeds=3, workers=1))
+    study = verification.study
+    assert study is not None
+    assert study.count == 3
+    cd, psnr = study.row("geom", "cd"), study.row("front", "psnr")
+    assert cd is not None
+    assert psnr is not None
+    assert len(set(cd.values)) == 3
+    assert len(set(psnr.values)) == 1
+    assert next(verdict.reason for verdict in verification.verdicts if verdict.metric == "cd") == "3 of 68 items"
+    lines = [json.loads(line) for line in results.measured.read_text(encoding="utf-8").splitlines()]
+    assert len([line for line in lines if any(score[0] == "psnr" for score in line["scores"])]) == 3
+    assert len([line for line in lines if any(score[0] == "cd" for score in line["scores"])]) == 9
+    assert json.loads(results.verdicts.read_text(encoding="utf-8"))["seeds"][0]["seeds"] == 3
+    sealed = run(Verify(path=results.path, integrity=True, data=few.data))
+    assert sealed.exit_code == 0, sealed.text
+    scores = results.variant("paper-seed-1").scores
+    scores.write_bytes(scores.read_bytes().replace(b"1", b"2", 1))
+    broken = run(Verify(path=results.path, integrity=True, data=few.data))
+    assert broken.exit_code == 1
+    assert broken.data["first"].endswith("paper-seed-1/scores.jsonl")
 
 
 @pytest.mark.parametrize(("away", "code", "state"), [(0, 0, "reproduced"), (2, 1, "off")])
