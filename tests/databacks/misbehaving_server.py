@@ -19,6 +19,9 @@ PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 LICENCE = Licence("BSD-3-Clause", "https://example.org/licence", "Keep the notice.")
 CONTENT = b"".join(number.to_bytes(4, "big") for number in range(75_000))
 """300,000 bytes, no two places alike."""
+HALF = len(CONTENT) // 2
+PARTIAL = f".partial-{sha256_of_bytes(CONTENT)[:16]}"
+"""What the first bytes of it are called."""
 ETAG = '"version-1"'
 
 
@@ -165,6 +168,12 @@ def served_file(server: str, content: bytes = CONTENT, **changes) -> ManifestFil
 def names_in(folder: Path) -> list[str]:
     """Everything in a folder, hidden or not."""
     return sorted(path.name for path in folder.iterdir())
+
+
+def assert_whole(folder: Path) -> None:
+    """The file of `served_file` under its name, and nothing beside it."""
+    assert names_in(folder) == ["numbers-1.pth"]
+    assert (folder / "numbers-1.pth").read_bytes() == CONTENT
 
 
 def without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:

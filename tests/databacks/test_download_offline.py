@@ -21,13 +21,9 @@ from tests.databacks.misbehaving_server import (
     serving,
     status,
     whole,
-    without_proxies,
 )
 
-
-@pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    without_proxies(monkeypatch)
+pytestmark = pytest.mark.usefixtures("no_proxies")
 
 
 @pytest.fixture
