@@ -63,6 +63,11 @@ class SeedRow:
         """
         return NORMAL_95 * self.deviation * math.sqrt(1 + 1 / self.count)
 
+    @property
+    def touched(self) -> bool:
+        """Whether the seeds change it at all."""
+        return len(set(map(repr, self.values))) > 1
+
     def below(self, value: float) -> int:
         """How many seeds gave less."""
         return sum(ours < value for ours in self.values)
@@ -160,7 +165,7 @@ def seed_lines(study: SeedStudy, published: Sequence[PublishedRow]) -> list[str]
     lines = [f"protocol paper with the seeds 0 … {study.count - 1} of the surface samples"]
     for row in study.rows:
         name = f" {row.subset:<6} {row.metric:<6}"
-        if not row.deviation > 0:
+        if not row.touched:
             lines.append(f"{name} {row.mean:.4f} with every seed: the seeds do not touch it")
             continue
         shown = f"{name} mean {row.mean:.4f}, sd {row.deviation:.4f}, {min(row.values):.4f} to {max(row.values):.4f}"

@@ -200,7 +200,7 @@ def _tolerance(row: PublishedRow, published: Published, study: SeedStudy | None)
     unmeasured = published.tolerance(row)
     if study is None:
         return unmeasured
-    if seeds is None or not seeds.deviation > 0:
+    if seeds is None or not seeds.touched:
         return Tolerance(unmeasured.value, f"{unmeasured.why}; the seeds do not touch this row")
     width = seeds.width_of_difference
     if width > row.spread:

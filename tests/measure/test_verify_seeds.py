@@ -118,6 +118,17 @@ def test_the_study_is_written_and_shown(tmp_path: Path) -> None:
     assert "seeds 0 … 1" in verification_text(verification)
 
 
+@pytest.mark.parametrize("odd", [math.inf, math.nan])
+def test_a_seed_without_a_finite_value_is_off_and_shown(tmp_path: Path, odd: float) -> None:
+    study = study_of(tmp_path, [FIRST[CD], odd])
+    verdict = verdict_of(tmp_path, study, CD)
+    assert verdict.state == "off"
+    row = study.row(*CD)
+    assert row is not None
+    assert row.touched
+    assert str(odd) in "\n".join(seed_lines(study, []))
+
+
 def test_rows_that_one_seed_lacks_are_left_out(tmp_path: Path) -> None:
     first = write_published_run(tmp_path / "a", FIRST)
     second = write_published_run(tmp_path / "b", FIRST, without={"cd": 68})
