@@ -42,6 +42,8 @@ is that of one item: 0.02); ten triangles decided otherwise, after which every l
 """
 _TEXTS = ("method", "dataset", "generated_with", "pictures", "protocol", "lpips_network", "sample_seed")
 _SURFACES = "geom"
+_CHOSEN_SEED = "run seed"
+"""How `Table.sample_seed` begins where ``--seed`` decided it."""
 _NOT_JSON = ("inf", "-inf", "nan")
 
 
@@ -291,12 +293,19 @@ def _state(scored: ScoredRun, run: BaselineRun, row: BaselineRow, ours: Row | No
         return "not run", f"this run was measured with LPIPS through {scored.lpips_network}"
     if ours.not_run:
         return "not run", ours.not_run
-    sampled, stored = (scored.sample_count, scored.sample_seed), (run.sample_count, run.sample_seed)
-    if ours.plan.views == _SURFACES and sampled != stored:
-        return "not comparable", f"{_samples(stored)} in the baseline, {_samples(sampled)} here"
+    if ours.plan.views == _SURFACES and _sampled_otherwise(scored, run):
+        stored, here = (f"{each.sample_count}, {each.sample_seed}" for each in (run, scored))
+        return "not comparable", f"{stored} in the baseline, {here} here"
     if ours.n != row.n:
         return "off", f"{ours.n} items have a value, {row.n} in the baseline"
     return _agreement(ours.value, row), ""
+
+
+def _sampled_otherwise(scored: ScoredRun, run: BaselineRun) -> bool:
+    """Whether somebody chose other samples. Seeds that differ in kind, which nobody can choose, are compared."""
+    seeds = (scored.sample_seed, run.sample_seed)
+    chosen = all(seed.startswith(_CHOSEN_SEED) for seed in seeds) and seeds[0] != seeds[1]
+    return chosen or scored.sample_count != run.sample_count
 
 
 def _agreement(ours: float, row: BaselineRow) -> State:
@@ -314,7 +323,3 @@ def _unknown(scored: ScoredRun, baseline: Baseline, row: Row, reason: str) -> Ve
 def _title(run: BaselineRun | ScoredRun) -> str:
     made = f", made in {run.generated_with}" if run.generated_with else ""
     return f"{run.method or 'an unnamed method'} on {run.dataset} under {run.protocol} ({run.pictures} pictures{made})"
-
-
-def _samples(sampled: tuple[int, str]) -> str:
-    return ", ".join(str(part) for part in sampled if part != "")

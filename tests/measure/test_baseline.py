@@ -198,13 +198,21 @@ def test_the_entry_with_the_same_items_is_taken(stored: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [{"sample_count": 400}, {"sample_seed": "run seed 1"}])
-def test_surfaces_sampled_otherwise_are_not_comparable_and_pictures_are(change: dict, stored: Path) -> None:
-    verdicts = compared(scored_run(**change), stored)
+def test_surfaces_sampled_otherwise_are_not_comparable_and_pictures_are(change: dict, tmp_path: Path) -> None:
+    stored = tmp_path / "seeded.json"
+    write_baseline(stored, "seeded", [scored_run(sample_seed="run seed 0")])
+    verdicts = compared(scored_run(**{"sample_seed": "run seed 0"} | change), stored)
     assert {place for place, verdict in verdicts.items() if verdict.state == "not comparable"} == {
         *(("geom", label) for label in ("cd", "f1@5", "f1@10")),
         ("all", "chamfer"),
     }
     assert verdicts["front", "psnr"].state == "reproduced"
+
+
+def test_a_seed_of_another_kind_excuses_nothing(stored: Path) -> None:
+    """Items seed the samples of `corrected`; a program that seeds them by the run has to show its numbers."""
+    assert states(scored_run(sample_seed="run seed 0"), stored) == {"reproduced"}
+    assert states(replace(nudged("cd", 1.0), sample_seed="run seed 0"), stored) == {"reproduced", "off"}
 
 
 def test_an_item_that_lost_a_value_is_off_even_where_the_mean_is_the_same(stored: Path) -> None:
