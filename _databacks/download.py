@@ -6,6 +6,7 @@ A connection that breaks leaves a partial file that the next attempt goes on wit
 
 from __future__ import annotations
 
+import errno
 import shutil
 import time
 from collections.abc import Callable
@@ -71,9 +72,10 @@ def download(file: ManifestFile, folder: Path, conditions: Conditions = USUAL) -
                 _fill(partial, file, folder, conditions)
                 partial.finish(target)
     except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise InputError(
             f"Expected to write {file.file_name} into {folder}, found: {error.strerror or error}.",
-            next_step="Choose another folder with --to, or make room here; what came so far is kept and gone on with",
+            next_step="Choose another folder with --to" + (", or make room; what came is kept" if full else ""),
         ) from error
     return target
 

@@ -28,9 +28,9 @@ class Download(Verb):
     """
 
     names: Positional[tuple[str, ...]] = ()
-    """What to fetch, or `all` that has an address; nothing prints the table."""
+    """What to fetch; `all` is every file that has an address. Without names, the table is printed."""
     to: Path | None = None
-    """Folder to look in and to download to; otherwise the folders in ANIME3D_WEIGHTS, and the user's cache."""
+    """Folder to look in and to download to; else ANIME3D_WEIGHTS is looked through, and the user's cache is filled."""
     accept: bool = False
     """Accept the licences of what is fetched; remembered, like a yes at the terminal."""
 

@@ -66,7 +66,7 @@ def test_a_disk_that_fills_up_keeps_what_came(folder: Path, clock: Clock, monkey
     with serving(ranges()) as server:
         with monkeypatch.context() as patch:
             patch.setattr(PartialFile, "append", full_at_half)
-            with pytest.raises(InputError, match=r"No space left on device\. .* what came so far is kept"):
+            with pytest.raises(InputError, match=r"No space left on device\. .* make room; what came is kept"):
                 download(served_file(server.address), folder, clock.conditions())
         assert (folder / PARTIAL).read_bytes() == CONTENT[:HALF]
         download(served_file(server.address), folder, clock.conditions())
