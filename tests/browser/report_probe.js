@@ -18,61 +18,159 @@ async function loaded(page) {
 }
 
 const order = (page) => page.$$eval("[data-sortable] tbody tr", (rows) => rows.map((row) => row.dataset.name));
+const cards = (page) => page.$$eval("[data-cards] > :not([hidden])", (found) => found.map((card) => card.dataset.name));
+const drawn = (page) => page.waitForFunction(() => document.querySelector("canvas").dataset.state, null, { timeout: 60000 });
 
 async function canvasPicture(page, name) {
+  await page.waitForTimeout(250);
   await page.locator("canvas").screenshot({ path: `${folder}/${name}.png` });
 }
 
-async function probe(page) {
-  await page.goto(pathToFileURL(indexPath).href);
-  const brokenOnIndex = await loaded(page);
-  const heads = page.locator("[data-sortable] thead button");
-  const count = await heads.count();
-  await heads.nth(count - 1).click();
-  const bestFirst = await order(page);
-  await heads.nth(count - 1).click();
-  const worstFirst = await order(page);
-  await page.fill("[data-filter]", "ALBEDO");
-  const filtered = await page.$$eval(".strip li:not([hidden])", (cards) => cards.map((card) => card.dataset.name));
+async function watch(context) {
+  const page = await context.newPage();
+  page.on("console", (message) => seen.console.push(`${message.type()}: ${message.text()}`));
+  page.on("pageerror", (error) => seen.errors.push(error.message));
+  page.on("dialog", (dialog) => { seen.dialogs.push(dialog.message()); dialog.dismiss(); });
+  page.on("request", (request) => {
+    if (!/^(file|data|blob):/.test(request.url())) seen.requests.push(request.url());
+  });
+  page.on("requestfailed", (request) => seen.errors.push(`failed: ${request.url()}`));
+  return page;
+}
 
+async function sorting(page) {
+  await page.goto(pathToFileURL(indexPath).href);
+  const broken = await loaded(page);
+  const heads = page.locator("[data-sortable] thead button");
+  await heads.nth((await heads.count()) - 1).focus();
+  await page.keyboard.press("Enter");
+  const bestFirst = await order(page);
+  await page.keyboard.press("Enter");
+  const worstFirst = await order(page);
+  const cardsWorstFirst = await cards(page);
+  await page.click("[data-do=turn]");
+  const cardsBestFirst = await cards(page);
+  await page.selectOption("[data-do=order]", "-1");
+  const asListed = await cards(page);
+  await page.focus("[data-sortable] thead button");
+  await page.keyboard.press("Tab");
+  const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+  await page.fill("[data-filter]", "ALBEDO");
+  const filtered = await cards(page);
+  const rows = await page.$$eval("[data-sortable] tbody tr:not([hidden])", (found) => found.map((row) => row.dataset.name));
+  await page.fill("[data-filter]", "nobody");
+  const none = await page.locator("[data-none]").isVisible();
+  return { broken, bestFirst, worstFirst, cardsWorstFirst, cardsBestFirst, asListed, outline, filtered, rows, none };
+}
+
+async function item(page) {
   await page.goto(pathToFileURL(itemPath).href);
-  await page.waitForFunction(() => document.querySelector("canvas").dataset.state, null, { timeout: 60000 });
+  await drawn(page);
   const state = await page.$eval("canvas", (canvas) => canvas.dataset.state);
-  const brokenOnItem = await loaded(page);
-  await page.waitForTimeout(300);
+  const broken = await loaded(page);
   await canvasPicture(page, "front");
   await page.focus("canvas");
   for (let step = 0; step < 6; step++) await page.keyboard.press("ArrowRight");
-  await page.waitForTimeout(300);
   await canvasPicture(page, "turned");
   await page.keyboard.press("0");
   await page.click("[data-manner=shape]");
-  await page.waitForTimeout(300);
   await canvasPicture(page, "shape");
+  await page.click("[data-manner=colour]");
+  const models = {};
+  for (const name of ["distance", "truth"]) {
+    await page.click(`[data-model=${name}]`);
+    await page.waitForFunction((wanted) => document.querySelector("canvas").dataset.model === wanted, name, { timeout: 60000 });
+    models[name] = { legend: await page.locator("[data-scale]").isVisible(), hint: await page.locator("[data-of]:visible").innerText() };
+    await canvasPicture(page, name);
+  }
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("[data-do=download]")]);
   await download.saveAs(`${folder}/downloaded.glb`);
   await page.locator("[data-around] [data-do=step]").fill("3");
   const around = await page.$eval("[data-around] output", (output) => output.value);
-  const shown = await page.$eval("[data-around] [data-side=ours]", (image) => image.getAttribute("src").split("/").pop());
+  const picture = () => page.$eval("[data-around] [data-side=ours]", (image) => image.getAttribute("src").split("/").pop());
+  const pasted = await picture();
+  await page.check("[name=paste][value=without]");
+  const unpasted = await picture();
+  const visible = await page.$$eval("[data-paste]", (found) => [...new Set(found.filter((f) => f.offsetParent).map((f) => f.dataset.paste))]);
   await page.evaluate(() => document.activeElement.blur());
   await Promise.all([page.waitForEvent("load"), page.keyboard.press("n")]);
   const next = await page.title();
-  return { brokenOnIndex, brokenOnItem, bestFirst, worstFirst, filtered, state, around, shown, next };
+  await Promise.all([page.waitForEvent("load"), page.keyboard.press("b")]);
+  return { broken, state, models, around, pasted, unpasted, visible, next, better: await page.title() };
+}
+
+// What of a page reaches beyond the window, the contrast of every text, and the colours behind the canvas.
+function looks() {
+  const channels = (text) => (text.match(/[\d.]+/g) || []).map(Number);
+  const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  const light = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
+  const over = (top, under) => under.map((c, k) => (top[3] ?? 1) * top[k] + (1 - (top[3] ?? 1)) * c);
+  const behind = (element) => {
+    const layers = [];
+    for (let at = element; at; at = at.parentElement) {
+      const style = getComputedStyle(at);
+      const tint = style.backgroundImage.match(/^linear-gradient\((rgba?\([^)]*\))/);
+      if (tint) layers.push(channels(tint[1]));
+      layers.push(channels(style.backgroundColor));
+    }
+    return layers.reverse().reduce((under, top) => (top.length >= 3 ? over(top, under) : under), [255, 255, 255]);
+  };
+  const weak = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.getClientRects().length || element.closest("title, option, button:disabled, .message")) continue;
+    const style = getComputedStyle(element), back = behind(element);
+    const front = over(channels(element.closest("svg") ? style.fill : style.color), back);
+    const [high, low] = [light(front), light(back)].sort((a, b) => b - a);
+    const ratio = (high + 0.05) / (low + 0.05);
+    if (ratio < 4.5) weak.push(`${element.tagName}.${element.className.baseVal ?? element.className} ${ratio.toFixed(2)}: ${walker.currentNode.data.trim().slice(0, 40)}`);
+  }
+  return { wide: document.documentElement.scrollWidth - innerWidth, weak, dark: light(behind(document.body)) < 0.2 };
+}
+
+async function sizes(browser) {
+  const found = [];
+  for (const [width, height] of [[390, 844], [1280, 900]]) {
+    for (const colorScheme of ["light", "dark"]) {
+      const context = await browser.newContext({ viewport: { width, height }, colorScheme });
+      const page = await watch(context);
+      for (const path of [indexPath, itemPath]) {
+        await page.goto(pathToFileURL(path).href);
+        const broken = await loaded(page);
+        if (path === itemPath) await drawn(page);
+        const bare = await page.$$eval("img:not([alt]), button:empty, input:not([type=radio]):not([type=checkbox])", (all) => all.filter((e) => e.tagName !== "INPUT" || !e.labels.length).map((e) => e.outerHTML));
+        found.push({ name: `${path === indexPath ? "index" : "item"} ${width} ${colorScheme}`, colorScheme, broken, bare, ...(await page.evaluate(looks)) });
+        if (path === itemPath) await canvasPicture(page, `canvas-${width}-${colorScheme}`);
+      }
+      await context.close();
+    }
+  }
+  return found;
+}
+
+async function withoutScript(browser) {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await watch(context);
+  await page.goto(pathToFileURL(indexPath).href);
+  const table = await page.locator("table.table").first().isVisible();
+  const scores = await page.locator("[data-sortable] tbody tr").count();
+  const tools = await page.locator(".scripted:visible").count();
+  await page.goto(pathToFileURL(itemPath).href);
+  await page.check("[name=paste][value=without]");
+  const unpasted = await page.locator("[data-paste=without]").first().isVisible();
+  const pasted = await page.locator("[data-paste=with]").first().isVisible();
+  await context.close();
+  return { table, scores, tools, unpasted, pasted };
 }
 
 (async () => {
   const browser = await chromium.launch({ executablePath, args: FLAGS });
   try {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-    page.on("console", (message) => seen.console.push(`${message.type()}: ${message.text()}`));
-    page.on("pageerror", (error) => seen.errors.push(error.message));
-    page.on("dialog", (dialog) => { seen.dialogs.push(dialog.message()); dialog.dismiss(); });
-    page.on("request", (request) => {
-      if (!/^(file|data|blob):/.test(request.url())) seen.requests.push(request.url());
-    });
-    page.on("requestfailed", (request) => seen.errors.push(`failed: ${request.url()}`));
-    const found = await probe(page);
-    process.stdout.write(JSON.stringify({ ...seen, ...found }));
+    const page = await watch(await browser.newContext({ viewport: { width: 1280, height: 900 } }));
+    const found = { index: await sorting(page), item: await item(page) };
+    const rest = { sizes: await sizes(browser), withoutScript: await withoutScript(browser) };
+    process.stdout.write(JSON.stringify({ ...seen, ...found, ...rest }));
   } finally {
     await browser.close();
   }
