@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from _exchange.errors import InputError
@@ -168,6 +169,7 @@ def _write(
     return table
 
 
-def _versions() -> dict[str, str]:
+@cache
+def _versions() -> Mapping[str, str]:
     """Of Python and the libraries that decide results."""
     return {name: version for name, version in this_machine("cpu").items() if name in _DECISIVE_PACKAGES}

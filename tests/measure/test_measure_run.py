@@ -1,15 +1,10 @@
-"""A whole run: closed-form scores, missing parts, resuming, workers, and a kill at any moment."""
+"""A whole run: closed-form scores, missing parts, resuming, workers."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-import pickle
-import random
-import subprocess
-import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,7 +28,6 @@ from _measure.surface_scores import score_surfaces
 from _measure.table import Table
 from tests.measure.small_benchmark import DISC_PX, SmallBenchmark, disc, make_benchmark, sphere
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("no_weights")
 
 
@@ -345,41 +339,3 @@ def test_paper_samples_follow_the_run_seed_and_corrected_ones_do_not(tmp_path: P
     # The bind pose of `paper` needs a VRM file, so only its seeding is taken over.
     spread = replace(CORRECTED, sample_seed="run")
     assert chamfer(spread, "squeeze", 1) != chamfer(spread, "squeeze", 2)
-
-
-KILLED = """
-import pickle, sys
-from pathlib import Path
-from _measure.run import measure_targets
-measure_targets(*pickle.loads(Path(sys.argv[1]).read_bytes()))
-"""
-
-
-def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
-    """Ten SIGKILLs, from the first import to after the last item; now and then the progress so far is thrown away."""
-    calm, killed = make_benchmark(tmp_path / "calm", 6), make_benchmark(tmp_path / "killed", 6)
-    started = time.monotonic()
-    measure(calm)
-    seconds = time.monotonic() - started
-    arguments = (
-        killed.run.measured,
-        [Target(killed.run, killed.predictions, SETTINGS)],
-        killed.items,
-        killed.truth_of,
-        OPTIONS,
-    )
-    (tmp_path / "arguments").write_bytes(pickle.dumps(arguments))
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "arguments")]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "ANIME3D_PROGRESS": "off"}
-    moments = random.Random(5)
-    for kill in range(10):
-        if kill % 3 == 0:
-            killed.run.measured.unlink(missing_ok=True)
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment)
-        while kill % 3 == 0 and not killed.run.measured.exists() and process.poll() is None:
-            time.sleep(0.005)
-        time.sleep(moments.uniform(0, 1.5 * seconds))
-        process.kill()
-        process.wait()
-    measure(killed)
-    assert results(killed.run) == results(calm.run)
