@@ -213,14 +213,11 @@ def _tolerance(row: PublishedRow, published: Published, study: SeedStudy | None)
 def _listed(record: Record, published: Published) -> Verdict:
     """A number that no run is held against."""
     protocol = published.protocols[record.protocol]
-    state: State
-    if record.state == "checkable":
-        state, reason = "not run", f"nothing of this suite measures it yet: {protocol.text}"
-    else:
-        state, reason = record.state, record.tolerance_why
-    return Verdict(
-        record.id, "", record.subset, record.metric, record.number, math.nan, math.nan, state, reason or record.notes
-    )
+    state: State = "not run" if record.state == "checkable" else record.state
+    why = f"nothing of this suite measures it yet: {protocol.text}" if state == "not run" else record.tolerance_why
+    reason = "; ".join(part for part in (why, record.notes) if part)
+    place = (record.subset, record.metric)
+    return Verdict(record.id, "", *place, record.number, math.nan, math.nan, state, reason)
 
 
 def _same_name(published: str, ours: str) -> bool:

@@ -267,6 +267,7 @@ def test_other_numbers_are_listed_on_demand_with_their_states(tmp_path: Path) ->
     assert {verdict.state for verdict in listed} == {"not run", "not comparable", "human study", "re-report"}
     template = [verdict for verdict in listed if verdict.reference.startswith("panic-3d-first-readme/")]
     assert [verdict.state for verdict in template] == ["not comparable"] * 2
+    assert "exponent lost" in template[1].reason
     assert "numbers that no run can be held against" in verification_text(
         published_verification(run, registry, list_all=True)
     )
