@@ -1,4 +1,4 @@
-"""A run → a static page."""
+"""Runs → static pages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from _exchange.command import Outcome, Verb, main
-from _exchange.run_folder import run_or_latest
+from _exchange.errors import InputError
+from _exchange.run_folder import RunFolder, run_or_latest
 from _exchange.workers import available_cores
+from _measure.report.many import write_many
 from _measure.report.write import write_report
 from _measure.truth_cache import user_truth_cache
 
@@ -18,17 +20,31 @@ from _measure.truth_cache import user_truth_cache
 class Report(Verb):
     """Write the pages of a run: its table, and every character with input, truth, result, error, turntable and 3D view.
 
-    Example:
+    Several runs also get a page of their own: leaderboard, and every character side by side.
+
+    Examples:
         python3 -m _scripts.report runs/mine
+        python3 -m _scripts.report runs/mine runs/inflate --out runs/beside
     """
 
-    path: Positional[Path | None] = None
-    """Run folder; default: the latest run below runs/."""
+    paths: Positional[tuple[Path, ...]] = ()
+    """Run folders; default: the latest run below runs/."""
+
+    out: Path | None = None
+    """Folder for the page over several runs, which takes a copy of their reports; default: report/ beside the first."""
 
 
 def run(options: Report) -> Outcome:
     """Write the pages and say where they begin."""
-    page = write_report(run_or_latest(options.path), workers=available_cores(), truth_cache=user_truth_cache())
+    workers, cache = available_cores(), user_truth_cache()
+    if len(options.paths) > 1:
+        out = options.out or options.paths[0].resolve().parent / "report"
+        page = write_many([RunFolder(path) for path in options.paths], out, workers=workers, truth_cache=cache)
+    elif options.out is not None:
+        raise InputError(f"Expected at least two runs with --out, found {len(options.paths)}.")
+    else:
+        only = run_or_latest(options.paths[0] if options.paths else None)
+        page = write_report(only, workers=workers, truth_cache=cache)
     return Outcome(f"report: {page}", {"page": str(page)})
 
 

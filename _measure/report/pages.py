@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import jinja2
 
+from _measure.report.many_records import Comparison
 from _measure.report.records import Fact, Item, Report
 
 HERE = Path(__file__).resolve().parent
@@ -48,6 +49,11 @@ def _neighbours(items: Sequence[Item], item: Item) -> tuple[Item | None, Item | 
         return None, None
     place = items.index(item)
     return items[place - 1] if place else None, items[place + 1] if place + 1 < len(items) else None
+
+
+def many_page(comparison: Comparison) -> str:
+    """The page over several runs."""
+    return _template("many.html.j2").render(comparison=comparison, root="")
 
 
 def model_script(name: str, base64: str, *, shaded: bool) -> str:

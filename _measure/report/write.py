@@ -115,19 +115,20 @@ def _write_pages(run: RunFolder, report: Report, made: Sequence[Made]) -> None:
     files |= {item.page: item_page(report, item).encode("utf-8", "replace") for item in report.items}
     files["index.html"] = index_page(report).encode("utf-8", "replace")
     for relative, content in files.items():
-        _write_changed(folder / relative, content)
+        write_changed(folder / relative, content)
     wanted = {path for known in made for path in known.files.values()}
     wanted |= {f"pictures/{item.name}/made.json" for item in report.items}
-    _remove_others(folder, wanted | files.keys())
+    remove_others(folder, wanted | files.keys())
 
 
-def _write_changed(path: Path, content: bytes) -> None:
+def write_changed(path: Path, content: bytes) -> None:
+    """Write a file unless it holds these bytes already."""
     if not path.is_file() or path.read_bytes() != content:
         atomic.write_bytes(path, content)
 
 
-def _remove_others(folder: Path, wanted: set[str]) -> None:
-    """Delete what earlier reports left in the report's own folders."""
+def remove_others(folder: Path, wanted: set[str]) -> None:
+    """Delete what earlier reports left in the folders that every report has; nothing else in `folder` is touched."""
     for name in _OWN_FOLDERS:
         for path in sorted((folder / name).rglob("*"), reverse=True):
             if path.is_file() and path.relative_to(folder).as_posix() not in wanted:

@@ -1,0 +1,115 @@
+"""The page over several runs: leaderboard, every character side by side, and a folder that holds all it leads to."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from _exchange.errors import InputError
+from _exchange.run_folder import RunFolder
+from _exchange.run_record import RunRecord
+from _exchange.scores import read_scores, write_scores
+from _measure.report.many import write_many
+from tests.measure.report.markup import Markup
+from tests.measure.report.small_run import FAILED, HOSTILE, ODD, PLAIN, SmallRun, copied
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two runs of the same characters; the second is worse in every score."""
+
+    first: RunFolder
+    second: RunFolder
+    out: Path
+
+    def write(self) -> Markup:
+        return Markup(write_many([self.first, self.second], self.out))
+
+
+@pytest.fixture
+def pair(reported: SmallRun, tmp_path: Path) -> Pair:
+    first = copied(reported, tmp_path).run
+    second = RunFolder(tmp_path / "runs" / "second")
+    shutil.copytree(first.path, second.path)
+    scores = read_scores(second.scores)
+    write_scores(second.scores, [replace(s, value=s.value * (0.5 if s.metric == "psnr" else 2)) for s in scores])
+    return Pair(first, second, tmp_path / "runs" / "both")
+
+
+def test_every_link_and_picture_lies_in_the_folder(pair: Pair) -> None:
+    pair.write()
+    pages = sorted(pair.out.rglob("*.html"))
+    assert len(pages) == 9  # this one, and four of each run
+    for path in pages:
+        for file in Markup(path).local_files():
+            assert file.is_file(), f"{path} leads to {file}"
+            assert file.is_relative_to(pair.out.resolve())
+
+
+def test_runs_are_ranked_row_by_row(pair: Pair) -> None:
+    text = pair.write().text
+    assert "geom cd lower 1 first & <best> 2.000" in text
+    assert "2 second 4.000" in text
+    assert "2/3" in text  # the failed item counts
+
+
+def test_a_character_stands_beside_itself_with_a_link_into_each_run(pair: Pair) -> None:
+    markup = pair.write()
+    hrefs = [at["href"] for at in markup.all("a")]
+    for run in (pair.first, pair.second):
+        assert f"reports/{quote(run.path.name)}/index.html" in hrefs
+        assert f"reports/{quote(run.path.name)}/items/{quote(str(ODD))}.html" in hrefs
+    sources = [at["src"] for at in markup.all("img") if str(PLAIN) in at["src"]]
+    kinds = [source.split("/")[-1] for source in sources]
+    ours, truth = ["ours-ortho_front.webp", "ours-ortho_back.webp"], ["truth-ortho_front.webp", "truth-ortho_back.webp"]
+    assert kinds == [*truth, *ours, *ours]
+    assert f"{FAILED}, front, second: none" in [at.get("aria-label") for at in markup.all("span")]
+
+
+def test_hostile_names_make_no_element(pair: Pair) -> None:
+    markup = pair.write()
+    assert HOSTILE in markup.text
+    assert all(script.get("src") for script in markup.all("script"))
+    assert not any(name.startswith("on") for _, attributes in markup.tags for name in attributes)
+
+
+def test_runs_that_cannot_be_ranked_are_shown_without_leaderboard(pair: Pair) -> None:
+    pair.second.scores.unlink()
+    markup = pair.write()
+    assert "These runs have no leaderboard:" in markup.text
+    assert str(pair.out.parent.parent) not in markup.path.read_text()
+    assert any("reports/second/pictures" in at["src"] for at in markup.all("img"))
+
+
+def test_notes_of_runs_stand_on_the_page(pair: Pair) -> None:
+    record = RunRecord.read(pair.second.record)
+    replace(record, note="Random weights: numbers mean nothing.").write(pair.second.record)
+    assert "second: Random weights: numbers mean nothing." in pair.write().text
+
+
+def test_a_second_time_nothing_is_written_again(pair: Pair) -> None:
+    pair.write()
+    before = {path: path.stat().st_mtime_ns for path in pair.out.rglob("*")}
+    pair.write()
+    assert {path: path.stat().st_mtime_ns for path in pair.out.rglob("*")} == before
+
+
+def test_what_left_a_run_leaves_its_copy_and_other_files_stay(pair: Pair) -> None:
+    pair.write()
+    own = pair.out / "reports" / "second" / "mine.txt"
+    own.write_text("mine")
+    replace(RunRecord.read(pair.second.record), items=(str(PLAIN),)).write(pair.second.record)
+    pair.write()
+    assert not (pair.out / "reports" / "second" / "items" / f"{ODD}.html").exists()
+    assert own.read_text() == "mine"
+
+
+@pytest.mark.parametrize("twice", [True, False])
+def test_fewer_than_two_runs_are_refused(pair: Pair, twice: bool) -> None:
+    with pytest.raises(InputError, match="at least two different runs"):
+        write_many([pair.first] * (2 if twice else 1), pair.out)
+    assert not pair.out.exists()
