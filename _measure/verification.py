@@ -164,7 +164,12 @@ def _number(value: float) -> float | str | None:
 
 
 def _shown(value: float, sign: str = "") -> str:
-    """Three decimals as the published table prints them; four digits for small numbers."""
+    """Three decimals as the published table prints them; four digits for small numbers, none for rounding errors.
+
+    >>> _shown(19.3731), _shown(0.01234, "+"), _shown(-1e-9, "+")
+    ('19.373', '+0.01234', '+0.000')
+    """
     if math.isnan(value):
         return "–"
-    return f"{value:{sign}.3f}" if abs(value) >= 0.1 or value == 0 else f"{value:{sign}.4g}"
+    is_small = 1e-5 <= abs(value) < 0.1
+    return f"{value:{sign}.4g}" if is_small else f"{round(value, 3) + 0.0:{sign}.3f}"

@@ -7,12 +7,14 @@ import math
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from _exchange.errors import InputError
 from _exchange.run_folder import RunFolder
 from _exchange.scores import Score, read_scores, write_scores
 from _measure.published import Published
-from _measure.verdict import Verdict
+from _measure.verdict import Verdict, judge
 from _measure.verification import verification_data, verification_text, write_verification
 from _measure.verify import published_verification, verify_published
 from tests.measure.published_runs import (
@@ -86,6 +88,20 @@ def test_between_the_columns_is_reproduced(tmp_path: Path) -> None:
     assert states(write_published_run(tmp_path, {row: (FIRST[row] + SECOND[row]) / 2 for row in ROWS})) == {
         "reproduced"
     }
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(st.integers(0, 11), st.floats(-3, 3))
+def test_reproduced_is_the_interval_of_both_columns_widened_by_the_tolerance(place: int, away: float) -> None:
+    registry = Published.read()
+    row = registry.rows()[place]
+    ends = [FIRST[ROWS[place]], SECOND[ROWS[place]]]
+    tolerance = FLOORS[ROWS[place][1]]
+    ours = ends[0] + away * tolerance
+    assume(abs(abs(ours - min(ends)) - tolerance) > 1e-6)
+    assume(abs(abs(ours - max(ends)) - tolerance) > 1e-6)
+    state = judge(ours, row.nearest(ours).number, registry.tolerance(row).value)
+    assert (state == "reproduced") == (min(ends) - tolerance < ours < max(ends) + tolerance)
 
 
 def test_nudged_scores_count_and_not_the_table_beside_them(tmp_path: Path) -> None:
