@@ -87,6 +87,17 @@ def test_no_pieces_and_fewer_pieces_than_workers(ray_cluster: None) -> None:
 
 
 @needs_ray
+def test_workers_have_our_folder_settings_and_threads(
+    ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.path", [entry or os.getcwd() for entry in sys.path])  # another path is another start
+    monkeypatch.chdir(tmp_path)
+    asked = ["", "ANIME3D_WEIGHTS", "OMP_NUM_THREADS"]
+    answers = dict(results_of(surroundings, (), asked, 1, "ray"))
+    assert [answers[name] for name in asked] == [str(tmp_path), "somewhere", str(available_cores())]
+
+
+@needs_ray
 def test_a_piece_that_kills_every_worker_is_answered_alone(ray_cluster: None) -> None:
     pieces = [(13, 1), (1, 0), (2, 0), (13, 2), (3, 0)]
     answers = dict(results_of(dies_at_thirteen, (), pieces, 2, "ray"))
@@ -126,17 +137,6 @@ def test_what_the_work_and_the_preparation_raise_arrives_as_it_is(ray_cluster: N
     with pytest.raises(MissingComponent, match="No weights") as of_preparation:
         list(results_of(refuses_to_start, (), [1, 2], 2, "ray"))
     assert of_preparation.value.next_step == "Download them."
-
-
-@needs_ray
-def test_workers_have_our_folder_settings_and_threads(
-    ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.path", [entry or os.getcwd() for entry in sys.path])  # another path is another start
-    monkeypatch.chdir(tmp_path)
-    asked = ["", "ANIME3D_WEIGHTS", "OMP_NUM_THREADS"]
-    answers = dict(results_of(surroundings, (), asked, 1, "ray"))
-    assert [answers[name] for name in asked] == [str(tmp_path), "somewhere", str(available_cores())]
 
 
 def test_without_ray_the_command_that_brings_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

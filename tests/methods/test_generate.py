@@ -238,6 +238,13 @@ def test_shards_share_a_folder_and_make_every_item_once(tmp_path, undisturbed):
     assert RunRecord.read(tmp_path / "run" / "run.json").items == tuple(NAMES)
 
 
+def test_a_part_deletes_no_other_parts_work(tmp_path):
+    generate(TinyDataset(), _options(tmp_path / "run", shard=Shard(1, 2)))
+    with pytest.raises(InputError, match="work of the other parts"):
+        generate(TinyDataset(), _options(tmp_path / "run", shard=Shard(2, 2), existing="overwrite"))
+    assert generate(TinyDataset(), _options(tmp_path / "run")).kept == 2
+
+
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/", "-1/2", "1/²"])
 def test_a_shard_that_is_none_is_refused(text):
     with pytest.raises(InputError, match="Expected a shard"):

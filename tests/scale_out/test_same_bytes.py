@@ -14,8 +14,10 @@ import pytest
 
 from _databacks.characters import FIRST_FREE_SEED, write_character
 from _databacks.dataset import open_dataset
-from _databacks.prepare import PrepareResult, prepare
+from _databacks.layout import DatasetLayout
+from _databacks.prepare import PrepareResult, SetInUse, prepare
 from _databacks.prepare_plan import PrepareConfig
+from _exchange.file_lock import FileLock
 from _exchange.ray_workers import cluster
 from _exchange.run_folder import RunFolder
 from _exchange.shard import Shard
@@ -120,6 +122,24 @@ def test_a_part_does_not_count_what_was_drawn_in_another_way(source: Path, tmp_p
     other = PrepareConfig(source=source, out=tmp_path, kinds=("rgb",), backend="cpu", workers=1, shard="2/2")
     result = prepare(other)
     assert (result.so_far, result.complete) == (2, False)
+
+
+def test_a_whole_set_is_not_prepared_beside_a_part(source: Path, tmp_path: Path) -> None:
+    with FileLock(DatasetLayout(tmp_path).render_set("own").lock) as part:
+        assert part.take("shared")
+        with pytest.raises(SetInUse, match="another prepare at work"):
+            _prepare(source, tmp_path)
+        result = _prepare(source, tmp_path, "1/1000")
+    assert (result.drawn, result.complete) == (1, False)
+
+
+def test_a_part_that_ends_while_another_is_at_work_leaves_the_tables_to_it(source: Path, tmp_path: Path) -> None:
+    _prepare(source, tmp_path, "1/2")
+    with FileLock(DatasetLayout(tmp_path).render_set("own").lock) as other:
+        assert other.take("shared")
+        result = _prepare(source, tmp_path, "2/2")
+    assert (result.so_far, result.complete) == (5, False)
+    assert _prepare(source, tmp_path, "1/2").complete
 
 
 PROGRAM = """
