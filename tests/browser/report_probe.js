@@ -1,12 +1,12 @@
 // Opens the pages of a report from the disk, does what a reader does, and prints what it saw as JSON.
-// Usage: node report_probe.js <chromium> <index.html> <item.html> <folder for pictures>
+// Usage: node report_probe.js <chromium> <index.html> <item.html> <page over several runs> <folder for pictures>
 "use strict";
 
 const { pathToFileURL } = require("node:url");
 const { chromium } = require(require.resolve("playwright-core", { paths: [process.cwd()] }));
 
 const FLAGS = ["--headless", "--no-sandbox", "--use-gl=angle", "--use-angle=gl-egl", "--ignore-gpu-blocklist"];
-const [executablePath, indexPath, itemPath, folder] = process.argv.slice(2);
+const [executablePath, indexPath, itemPath, manyPath, folder] = process.argv.slice(2);
 const seen = { console: [], errors: [], requests: [], dialogs: [] };
 
 async function loaded(page) {
@@ -135,12 +135,12 @@ async function sizes(browser) {
     for (const colorScheme of ["light", "dark"]) {
       const context = await browser.newContext({ viewport: { width, height }, colorScheme });
       const page = await watch(context);
-      for (const path of [indexPath, itemPath]) {
+      for (const [kind, path] of Object.entries({ index: indexPath, item: itemPath, many: manyPath })) {
         await page.goto(pathToFileURL(path).href);
         const broken = await loaded(page);
         if (path === itemPath) await drawn(page);
         const bare = await page.$$eval("img:not([alt]), button:empty, input:not([type=radio]):not([type=checkbox])", (all) => all.filter((e) => e.tagName !== "INPUT" || !e.labels.length).map((e) => e.outerHTML));
-        found.push({ name: `${path === indexPath ? "index" : "item"} ${width} ${colorScheme}`, colorScheme, broken, bare, ...(await page.evaluate(looks)) });
+        found.push({ name: `${kind} ${width} ${colorScheme}`, colorScheme, broken, bare, ...(await page.evaluate(looks)) });
         if (path === itemPath) await canvasPicture(page, `canvas-${width}-${colorScheme}`);
       }
       await context.close();

@@ -15,7 +15,9 @@ import pytest
 from _exchange import atomic
 from _exchange.items import SCORED_CAMERAS
 from _exchange.pictures import png_bytes, read_picture
+from _exchange.run_folder import RunFolder
 from _measure.report.colour_map import legend_picture
+from _measure.report.many import write_many
 from _measure.report.write import write_report
 from tests.measure.report.small_run import COLOUR, FAILED, ODD, OTHER_COLOUR, PLAIN, SmallRun, disc, make_run
 
@@ -56,8 +58,11 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> Visit:
     for camera in SCORED_CAMERAS:
         atomic.write_bytes(small.run.item(PLAIN).unpasted_render(camera), png_bytes(disc(OTHER_COLOUR)))
     index = write_report(small.run)
+    other = RunFolder(small.run.path.with_name("other"))
+    shutil.copytree(small.run.path, other.path)
+    many = write_many([small.run, other], small.run.path.with_name("both"))
     pictures = tmp_path_factory.mktemp("pictures")
-    command = ["node", PROBE, chromium, index, index.parent / "items" / f"{PLAIN}.html", pictures]
+    command = ["node", PROBE, chromium, index, index.parent / "items" / f"{PLAIN}.html", many, pictures]
     result = subprocess.run(command, cwd=TOOLS, capture_output=True, text=True, check=False, timeout=180)
     assert result.returncode == 0, result.stderr[-3000:]
     return Visit(small, json.loads(result.stdout), pictures)
@@ -167,7 +172,7 @@ def test_keys_lead_to_the_next_character_and_to_the_better_one(visit: Visit) -> 
 
 
 def test_pages_fit_a_phone_and_a_desk_in_light_and_dark(visit: Visit) -> None:
-    assert len(visit.seen["sizes"]) == 8
+    assert len(visit.seen["sizes"]) == 12
     for look in visit.seen["sizes"]:
         assert look["wide"] <= 0, look["name"]
         assert look["broken"] == [], look["name"]
@@ -180,7 +185,7 @@ def test_every_text_stands_out_from_what_is_behind_it(visit: Visit) -> None:
 
 
 def test_pictures_have_descriptions_and_fields_have_labels(visit: Visit) -> None:
-    assert [look["bare"] for look in visit.seen["sizes"]] == [[]] * 8
+    assert [look["bare"] for look in visit.seen["sizes"]] == [[]] * 12
 
 
 @pytest.mark.parametrize("width", [390, 1280])
