@@ -132,6 +132,18 @@ def test_negated_values_in_the_other_direction_rank_the_same(rows) -> None:
     assert ranks(negated, 4, "lower") == ranks(values, 4, "higher")
 
 
+def test_equal_means_are_ordered_by_name_and_not_by_who_was_given_first() -> None:
+    """X and Y have the mean 0; X is steady and told apart from the best, Y is too noisy to be."""
+    rows = {"best": [1.0] * 8, "X": [0.0] * 8, "Y": [9.0, -9.0] * 4}
+    values = {name: dict(zip(ITEMS, row)) for name, row in rows.items()}
+    for names in (("best", "X", "Y"), ("Y", "X", "best")):
+        assert list(ranks({name: values[name] for name in names}, 8, "higher").items()) == [
+            ("best", 1),
+            ("X", 2),
+            ("Y", 2),
+        ]
+
+
 def test_perfect_pictures_stand_first_and_undefined_means_last() -> None:
     values = {
         "good": by_item(30, 31, 32),
