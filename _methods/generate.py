@@ -251,9 +251,9 @@ def _differing_fields(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> li
 
 def _delete_run(run: RunFolder) -> None:
     """Delete what a run consists of, but its record, which is replaced, and nothing else that lies in its folder."""
-    for folder in (run.path / "items", run.report.parent):
+    for folder in (run.path / "items", run.path / "variants", run.report.parent):
         shutil.rmtree(folder, ignore_errors=True)
-    files = [run.journal, run.measured, run.scores, run.path / "verify.json", *map(run.table, TABLE_FORMATS)]
+    files = [run.journal, run.measured, run.scores, run.verdicts, run.seal, *map(run.table, TABLE_FORMATS)]
     for path in files:
         path.unlink(missing_ok=True)
 

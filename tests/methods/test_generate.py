@@ -198,8 +198,8 @@ def test_a_smaller_limit_leaves_the_list_of_the_run_as_it_is(tmp_path):
 
 def test_overwriting_deletes_the_run_and_nothing_else(tmp_path):
     run = generate(TinyDataset(count=2), _options(tmp_path / "run")).run
-    for path in (run.scores, run.report, run.table("txt")):
-        path.parent.mkdir(exist_ok=True)
+    for path in (run.scores, run.report, run.table("txt"), run.seal, run.verdicts, run.variant("paper").scores):
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("of the old run")
     (run.path / "notes.txt").write_text("mine")
     summary = generate(TinyDataset(count=1), _options(run.path, resolution=64, existing="overwrite"))
