@@ -166,8 +166,8 @@ def _number(value: float) -> float | str | None:
 def _shown(value: float, sign: str = "") -> str:
     """Three decimals as the published table prints them; four digits for small numbers, none for rounding errors.
 
-    >>> _shown(19.3731), _shown(0.01234, "+"), _shown(-1e-9, "+")
-    ('19.373', '+0.01234', '+0.000')
+    >>> _shown(20.1254), _shown(0.01234, "+"), _shown(-1e-9, "+")
+    ('20.125', '+0.01234', '+0.000')
     """
     if math.isnan(value):
         return "–"
