@@ -2,7 +2,9 @@
 
 A baseline is a JSON file with one entry per run and protocol. Every row carries its own tolerance, so a file decides
 alone what agrees with it. How to renew one: make the runs anew, measure them, ``python3 -m _scripts.verify RUN
---store FILE`` for each protocol (`stored` replaces the entry of the same run), and look at the difference in git.
+--store FILE`` (it replaces the entries of the same run), and look at the difference in git. Those of
+the suite, `BASELINES`, are renewed by ``python3 -m tests.measure.baseline_runs FOLDER`` (sample set and real
+characters) and ``python3 -m tests.measure.switch_set`` (the set on which every switch of the protocol shows).
 
 Tolerances of rows that are stored now are those of `tolerance_of`: above what arithmetic does and far below what a
 change of a metric's definition does (`_TOLERANCES` has the measurements).

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from _exchange.items import SCORED_CAMERAS
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import ItemStatus
 from _measure.integrity import check_seal, read_seal, seal_run, sealed_files
-from tests.measure.report.small_run import ITEMS, ODD, PLAIN, SmallRun
+from _measure.measure import MeasureConfig, measure
+from tests.measure.report.small_run import ITEMS, ODD, PLAIN, SmallRun, copied
 from tests.measure.sealed_run import KINDS_OF_DATASET, KINDS_OF_RUN, WEIGHTS, copy_sealed, make_complete_run, seal
 
 
@@ -216,6 +218,22 @@ def test_a_folder_that_is_a_link_is_sealed_by_its_content(sealed: SmallRun, tmp_
     (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path / "elsewhere")
     assert len(sealed_files(sealed.run.path)) == len(read_seal(sealed.run.seal).files["run"])
     assert check_seal(sealed.run.path).intact
+
+
+def test_measuring_seals_the_run_and_measuring_again_changes_no_byte(
+    made: SmallRun, tmp_path: Path, no_weights: Path
+) -> None:
+    small = copied(made, tmp_path)
+    config = MeasureConfig(path=small.run.path, workers=1, offline=True)
+    measure(config)
+    report = check_seal(small.run.path)
+    assert (report.intact, report.unchecked, report.unsealed) == (True, {}, ())
+    first = small.run.seal.read_bytes()
+    measure(config)
+    assert small.run.seal.read_bytes() == first
+    small.run.measured.unlink()
+    measure(replace(config, workers=2))
+    assert read_seal(small.run.seal).results == report.results
 
 
 # -- where files are --------------------------------------------------------------------------------------------
