@@ -23,7 +23,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from _databacks.dataset import Dataset
@@ -62,9 +62,12 @@ class Seal:
     @property
     def results(self) -> str:
         """Digest over results only."""
-        kept = {name: digest for name, digest in self.files["run"].items() if is_result(name)}
-        predicted = {name: digest for name, digest in self.files["predictions"].items() if is_result(name)}
-        return sha256_of_value({"run": kept, "predictions": predicted})
+        results: dict[str, dict[str, str]] = {}
+        for section in ("run", "predictions"):
+            files = self.files[section]
+            foreign = section == "predictions" and "run.json" not in files  # in the original's layout: results alone
+            results[section] = {name: digest for name, digest in files.items() if foreign or is_result(name)}
+        return sha256_of_value(results)
 
     @property
     def content(self) -> dict[str, Any]:
@@ -91,14 +94,10 @@ def is_result(name: str) -> bool:
     >>> is_result("items/a/b/mesh.glb"), is_result("items/a/b/status.json"), is_result("variants/paper/scores.jsonl")
     (True, False, True)
     """
-    path = PurePosixPath(name)
+    last = name.rpartition("/")[2]
     if name.startswith("items/"):
-        return path.name != "status.json"
-    if name.startswith("variants/"):
-        path = PurePosixPath(*path.parts[2:])
-    if len(path.parts) > 1:  # a prediction in the original's layout
-        return True
-    return path.name == "scores.jsonl" or path.name in {f"table.{form}" for form in TABLE_FORMATS}
+        return last != "status.json"
+    return name.startswith("variants/") or name in ("scores.jsonl", *(f"table.{form}" for form in TABLE_FORMATS))
 
 
 # -- sealing ----------------------------------------------------------------------------------------------------

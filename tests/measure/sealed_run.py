@@ -25,6 +25,7 @@ KINDS_OF_RUN = (
     "items/*/*/position/*.png",
     "variants/*/scores.jsonl",
     "variants/*/table.*",
+    "variants/switches.*",
 )
 KINDS_OF_DATASET = (
     "subsets/*.csv",
@@ -54,6 +55,7 @@ def make_complete_run(root: Path) -> SmallRun:
     for journal in (run.journal, run.measured):
         atomic.write_text(journal, '{"item": "genshin/albedo"}\n')
     write_measured(run.variant("paper"))
+    atomic.write_text(run.path / "variants" / "switches.txt", "what each switch changes\n")
     atomic.write_text(renders / "daredemoE_meta.json", "{}\n")
     atomic.write_text(renders / "attribution.csv", "item,author\n")
     atomic.write_bytes(renders / "fandom_align_seg" / PLAIN.franch / PLAIN.idx / "front.png", b"a mask")
