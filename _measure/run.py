@@ -27,7 +27,7 @@ from _measure.metrics.description import lpips_metric
 from _measure.network_choice import ChosenNetworks, choose_networks
 from _measure.predictions import Predictions
 from _measure.protocols import Settings
-from _measure.score_items import Way, Work, score_items
+from _measure.score_items import WayOfScoring, Work, score_items
 from _measure.table import Table, write_tables
 
 _DECISIVE_PACKAGES = ("python", "numpy", "torch", "pillow", "libigl")
@@ -121,7 +121,7 @@ def measure_targets(
         twice = next(item for item in items if items.count(item) > 1)
         raise InputError(f"Expected every item once, found {twice} more than once.")
     chosen = [choose_networks(t.settings, options.device, may_download=options.may_download) for t in targets]
-    ways = [Way(t.predictions, t.settings, networks.facts) for t, networks in zip(targets, chosen)]
+    ways = [WayOfScoring(t.predictions, t.settings, networks.facts) for t, networks in zip(targets, chosen)]
     work = Work(
         options.workers, options.executor, options.shard, options.device, options.truth_cache, versions=_versions()
     )

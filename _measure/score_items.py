@@ -25,7 +25,7 @@ _DEATH = "The worker process died while it scored this item: killed, out of memo
 
 
 @dataclass(frozen=True)
-class Way:
+class WayOfScoring:
     """One way of scoring.
 
     Attributes:
@@ -75,7 +75,7 @@ class _Piece:
 
 def score_items(
     journal: Path,
-    ways: Sequence[Way],
+    ways: Sequence[WayOfScoring],
     items: Sequence[ItemId],
     truth_of: Callable[[ItemId], TruthFiles],
     work: Work,
@@ -101,7 +101,7 @@ class _Plan:
     @classmethod
     def make(
         cls,
-        ways: Sequence[Way],
+        ways: Sequence[WayOfScoring],
         items: Sequence[ItemId],
         truth_of: Callable[[ItemId], TruthFiles],
         versions: Mapping[str, str],
@@ -151,7 +151,7 @@ class _Plan:
 
 
 def _score(
-    journal: Path, ways: Sequence[Way], pieces: Sequence[_Piece], known: Known, work: Work
+    journal: Path, ways: Sequence[WayOfScoring], pieces: Sequence[_Piece], known: Known, work: Work
 ) -> dict[ItemId, ItemScores]:
     """Score the pieces into the journal and into `known`; returns what could not be scored for no fault of the data."""
     faults: dict[ItemId, ItemScores] = {}
@@ -172,7 +172,7 @@ def _score(
     return faults
 
 
-def _needs(ways: Sequence[Way], pieces: Sequence[_Piece], device: str) -> NetworkNeeds:
+def _needs(ways: Sequence[WayOfScoring], pieces: Sequence[_Piece], device: str) -> NetworkNeeds:
     """The networks that the tasks run through, and no others."""
     tasks = [task for piece in pieces for task in piece.tasks]
     lpips = {ways[task.way].settings.lpips_network for task in tasks if task.part == "lpips"}

@@ -150,7 +150,7 @@ class PartKeys:
         pictures = {
             "region": asdict(truth.region),
             "true": {camera: self._digest(path) for camera, path in truth.pictures.items()},
-            "predicted": {camera: self._digest(self.predictions.picture(item, camera)) for camera in SCORED_CAMERAS},
+            "predicted": {camera: self._predicted(item, camera) for camera in SCORED_CAMERAS},
         }
         decisive: dict[Part, dict[str, Any]] = {
             "pixels": pictures | {"psnr_peak": self.settings.protocol.psnr_peak},
@@ -192,6 +192,11 @@ class PartKeys:
     def _key(self, part: Part, decisive: Mapping[str, Any]) -> str:
         packages = {name: self.versions[name] for name in _PACKAGES[part] if name in self.versions}
         return sha256_of_value({"version": SCORING_VERSION, "part": part, "packages": packages, **decisive})
+
+    def _predicted(self, item: ItemId, camera: str) -> str:
+        """Digest of a picture; of an absent one its kind, which the problem names."""
+        path = self.predictions.picture(item, camera)
+        return self.digest_of(path) if path.is_file() else f"absent, {self.predictions.pictures}"
 
     def _digest(self, path: Path) -> str:
         return self.digest_of(path) if path.is_file() else "absent"

@@ -1,11 +1,10 @@
-"""Several machines share one run: shards, processes that append at once, workers on Ray."""
+"""Several machines share one run: shards, and processes that append at once."""
 
 from __future__ import annotations
 
 import json
 import multiprocessing
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -97,11 +96,4 @@ def test_shards_at_once_end_with_the_same_bytes(alone: SmallBenchmark, tmp_path:
     for process in shards:
         process.join(120)
     assert [process.exitcode for process in shards] == [0, 0]
-    assert results(bench.run) == results(alone.run)
-
-
-@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
-def test_workers_on_ray_end_with_the_same_bytes(alone: SmallBenchmark, tmp_path: Path) -> None:
-    bench = make_benchmark(tmp_path / "ray", 5)
-    measure(bench, workers=2, executor="ray")
     assert results(bench.run) == results(alone.run)
