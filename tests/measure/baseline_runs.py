@@ -19,6 +19,7 @@ from _exchange.run_folder import RunFolder
 from _measure.baseline import BASELINES, write_baseline
 from _measure.measure import MeasureConfig, measure
 from _measure.scored_run import ScoredRun
+from _measure.weights import FOLDERS_VARIABLE, cache_folder
 from _methods.generate import GenerateOptions, generate
 from tests.shared_data import ROOT
 
@@ -32,6 +33,16 @@ SAMPLE_PART, REAL_PART = 2, {"vrm": 2, "vrm1": 1}
 """How many characters of each set a usual run of the tests looks at."""
 WHOLE_VARIABLE = "ANIME3D_WHOLE_BASELINES"
 """Set to anything, whole sets are looked at too."""
+
+
+def environment(cache: Path) -> dict[str, str]:
+    """Variables for a cache of one's own, since a kept true surface would hide a change of what makes it.
+
+    Weights are still found in the user's cache, and in the shared data.
+    """
+    folders = [os.environ.get(FOLDERS_VARIABLE, ""), str(cache_folder()), str(ROOT / "weights")]
+    there = os.pathsep.join(folder for folder in folders if folder)
+    return {"XDG_CACHE_HOME": str(cache), FOLDERS_VARIABLE: there, "ANIME3D_PROGRESS": "off"}
 
 
 def wants_whole_sets() -> bool:
@@ -78,6 +89,7 @@ def measured_runs(data: Path) -> Iterator[ScoredRun]:
 
 def renew(root: Path) -> None:
     """Make all runs below `root` and write the baselines of the suite."""
+    os.environ.update(environment(root / "cache"))
     sample = [run for limit in (SAMPLE_PART, 0) for run in measured_runs(prepared_sample(root, limit))]
     write_baseline(BASELINES / "sample.json", "sample", sample)
     real = [

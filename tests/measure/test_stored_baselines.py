@@ -6,7 +6,7 @@ They were made on one machine; `baseline._TOLERANCES` says what others may diffe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from tests.measure.baseline_runs import (
     REAL_PART,
     SAMPLE_PART,
     WHOLE_VARIABLE,
+    environment,
     measured,
     prepared_real,
     prepared_sample,
@@ -36,9 +37,10 @@ RUNS = [pytest.param(method, protocol, id=f"{method}-{protocol}") for method in 
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quiet() -> object:
+def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ANIME3D_PROGRESS", "off")
+        for name, value in environment(tmp_path_factory.mktemp("cache")).items():
+            patch.setenv(name, value)
         yield
 
 
