@@ -26,7 +26,7 @@ from _measure.report.pictures import Made
 from _measure.report.plots import plot_of
 from _measure.report.records import Box, Download, Drawn, Fact, Item, Model, Report, Surface, View
 from _measure.report.scored import Scored, columns_of, view_scores
-from _measure.report.variants import variants_grid
+from _measure.report.variants import read_switches, variants_grid
 from _measure.report.verdicts import read_verdicts
 
 _NOT_COMPARABLE = (
@@ -38,7 +38,8 @@ _COMPARE_WITH_VERIFY = (
 )
 
 
-_TABLES = {"csv": "table, CSV", "tex": "table, LaTeX", "md": "table, Markdown", "json": "table, JSON"}
+_FORMS = {"csv": "CSV", "tex": "LaTeX", "md": "Markdown", "json": "JSON"}
+_VARIANT_TABLES = {"side_by_side": "variants", "switches": "switches"}
 _SURFACES = (
     ("ours", "Ours", "The reconstruction in its own colours."),
     ("distance", "Ours, distance", "The scored part of the reconstruction, coloured by its distance to the truth."),
@@ -193,10 +194,11 @@ def report_record(
     digests = [Fact(f"SHA-256 of {name}", str(value)) for name, value in sorted(dict(record.digests).items())]
     machine = [Fact(str(name), str(value)) for name, value in sorted(dict(record.machine).items())]
     verdicts, verdict_notices = read_verdicts(run)
+    switches, switch_notices = read_switches(run)
     pages = {item.name: item.page for item in items}
     plots = [plot_of(plan, values, pages) for plan, values in zip(scored.plans, scored.rows)]
     folders = (run.path, Path(record.data_root))
-    found = (*scored.notices, *verdict_notices, *notices)
+    found = (*scored.notices, *verdict_notices, *switch_notices, *notices)
     return Report(
         title=run.path.resolve().name,
         facts=tuple(facts),
@@ -211,6 +213,7 @@ def report_record(
         ),
         plots=tuple(plot for plot in plots if plot is not None),
         variants=None if scored.run is None else variants_grid(scored.run, scored.variants),
+        switches=switches,
         verdicts=verdicts,
         downloads=tuple(
             Download(f"downloads/{path.name}", title, _size_text(path.stat().st_size))
@@ -221,8 +224,10 @@ def report_record(
 
 def downloads_of(run: RunFolder) -> dict[Path, str]:
     """Files of the run that its report takes along, with what they are."""
-    wanted = {run.table(table_format): title for table_format, title in _TABLES.items()}
+    wanted = {run.table(form): f"table, {name}" for form, name in _FORMS.items()}
     wanted |= {run.scores: "all scores", run.verdicts: "verdicts"}
+    for stem, what in _VARIANT_TABLES.items():
+        wanted |= {run.path / "variants" / f"{stem}.{form}": f"{what}, {_FORMS[form]}" for form in ("csv", "tex", "md")}
     return {path: title for path, title in wanted.items() if path.is_file()}
 
 

@@ -318,6 +318,7 @@ class Report:
         notices: what else a reader must know before reading numbers, one sentence each.
         plots: one per row that two characters or more have a value in.
         variants: the table beside those of the same predictions under other rules.
+        switches: what each switch of the protocol changes alone.
         verdicts: what `verify` found.
         downloads: tables and scores.
     """
@@ -332,6 +333,7 @@ class Report:
     notices: tuple[str, ...]
     plots: tuple[Plot, ...] = ()
     variants: Grid | None = None
+    switches: Grid | None = None
     verdicts: Verdicts | None = None
     downloads: tuple[Download, ...] = ()
 

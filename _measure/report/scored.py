@@ -17,6 +17,8 @@ from _measure.table import shown_value
 
 RawScores = Mapping[tuple[str, str], Mapping[str, float]]
 """Raw scores by item and metric, then by view."""
+_SEED = "-seed-"
+"""In the names of variants that differ from others in their seed alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +68,14 @@ def read_scored(run: RunFolder) -> Scored:
 
 
 def read_variants(run: RunFolder) -> tuple[list[ScoredRun], tuple[str, ...]]:
-    """The same predictions scored under other rules, by name of their folder, and what could not be read."""
+    """The same predictions scored under other rules, by name of their folder, and what could not be read.
+
+    Repeats with other seeds are no other rules; `verify` tells what they say.
+    """
     found, notices = [], []
     for path in sorted(run.variant("x").path.parent.glob("*/scores.jsonl")):
+        if _SEED in path.parent.name:
+            continue
         try:
             found.append(ScoredRun.read(RunFolder(path.parent)))
         except (FormatError, InputError) as error:

@@ -40,24 +40,24 @@ def _verdicts(value: Mapping[str, Any]) -> Verdicts:
 
 def _row(record: Mapping[str, Any]) -> ShownVerdict:
     state = str(record["state"])
-    columns = [_shown(column["value"]) for column in record["published"]]
+    columns = [shown_number(column["value"]) for column in record["published"]]
     return ShownVerdict(
         reference=str(record["reference"]),
         protocol=str(record["protocol"]),
         subset=str(record["subset"]),
         metric=str(record["metric"]),
-        expected=" / ".join(columns) or _shown(record["expected"]),
-        ours=_shown(record["ours"]),
-        difference=_shown(record["difference"], "+"),
-        tolerance=_shown(record["tolerance"]),
+        expected=" / ".join(columns) or shown_number(record["expected"]),
+        ours=shown_number(record["ours"]),
+        difference=shown_number(record["difference"], "+"),
+        tolerance=shown_number(record["tolerance"]),
         verdict=str(record["shown"]),
         kind="reproduced" if state == "reproduced" else "off" if state == "off" else "open",
         reason=str(record["reason"]),
     )
 
 
-def _shown(number: float | str | None, sign: str = "") -> str:
-    """Three decimals as the published table prints them; four digits for small numbers."""
+def shown_number(number: float | str | None, sign: str = "") -> str:
+    """A number of a JSON file: three decimals as the published table prints them; four digits for small numbers."""
     if number is None or not math.isfinite(float(number)):
         return _NO_NUMBER if number is None else str(number)
     value = float(number)

@@ -133,6 +133,38 @@ def test_a_damaged_variant_is_a_notice(copy: SmallRun) -> None:
     assert "The variant paper cannot be read:" in first_page(copy).text
 
 
+def test_a_variant_that_is_the_run_itself_stands_once(copy: SmallRun) -> None:
+    write_variant(copy, "corrected", 1.0)
+    assert "subset metric corrected, pasted, lpips-squeeze front" in first_page(copy).text
+
+
+def test_repeats_with_other_seeds_are_no_variants(copy: SmallRun) -> None:
+    write_variant(copy, "paper-seed-0", 1.0)
+    assert "The same predictions under other rules" not in first_page(copy).text
+
+
+def write_switches(small: SmallRun, **changes: Any) -> None:
+    row = {"switch": "psnr_peak", "subset": "front", "metric": "psnr", "paper": 16.5, "corrected_alone": 17.25}
+    facts = {"switch": "psnr_peak", "decided": "measuring", "paper": "target", "corrected": "one", "sentence": HOSTILE}
+    value = {"rows": [{**row, "difference": 0.75}], "switches": [facts], "elsewhere": [{**facts, "decided": "drawing"}]}
+    atomic.write_text(small.run.path / "variants" / "switches.json", json.dumps({**value, **changes}))
+
+
+def test_what_each_switch_changes_stands_below_the_variants(copy: SmallRun) -> None:
+    write_variant(copy, "paper", 2.0, protocol="paper")
+    write_switches(copy)
+    markup = first_page(copy)
+    assert "psnr_peak front psnr 16.500 17.250 +0.750" in markup.text
+    assert f"psnr_peak (paper: target, corrected: one, decided in drawing): {HOSTILE}" in markup.text
+    assert all(script.get("src") for script in markup.all("script"))
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"rows": [1], "switches": [], "elsewhere": []}'])
+def test_a_damaged_table_of_switches_is_a_notice(copy: SmallRun, content: str) -> None:
+    atomic.write_text(copy.run.path / "variants" / "switches.json", content)
+    assert "The table of switches cannot be read:" in first_page(copy).text
+
+
 # -- pictures without pasted pixels, prepared input -------------------------------------------------------------
 
 
