@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -43,7 +45,12 @@ def test_a_killed_worker_and_a_killed_driver_lose_nothing(tmp_path: Path, monkey
     write_distribution(tmp_path, "tests.methods.quick_method:ENTRY")
     run = RunFolder(tmp_path / "run")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    environment |= {"ANIME3D_PROGRESS": "off", "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(tmp_path)])}
+    place = Path(tempfile.mkdtemp(prefix="kill-"))  # a short name: Ray's sockets lie below it
+    environment |= {
+        "TMPDIR": str(place),
+        "ANIME3D_PROGRESS": "off",
+        "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(tmp_path)]),
+    }
     driver = subprocess.Popen([sys.executable, "-c", PROGRAM, str(run.path), str(ITEMS)], env=environment)
     try:
         _wait_for(lambda: len(_finished(run)) >= 1)
@@ -56,6 +63,7 @@ def test_a_killed_worker_and_a_killed_driver_lose_nothing(tmp_path: Path, monkey
     finally:
         driver.kill()
         driver.wait(PATIENCE_S)
+        shutil.rmtree(place, ignore_errors=True)
     _wait_for(lambda: not any(is_alive(worker) for worker in workers))
     before = _finished(run)
     assert set(before.values()) == {"ok"}  # the killed worker's item as well: another made it, or nobody yet
