@@ -17,8 +17,7 @@ from pathlib import Path
 from _databacks.http_source import Answer, Final, NoRange, Passing, ask, proxy_for
 from _databacks.manifest import ManifestFile
 from _databacks.partial_file import PartialFile, held_partial_file
-from _databacks.weight_folders import FOLDERS_VARIABLE
-from _exchange.digest import sha256_of_file
+from _databacks.weight_folders import FOLDERS_VARIABLE, require_digest
 from _exchange.errors import InputError, MissingComponent
 from _exchange.progress import progress
 
@@ -67,7 +66,7 @@ def download(file: ManifestFile, folder: Path, conditions: Conditions = USUAL) -
         folder.mkdir(parents=True, exist_ok=True)
         with held_partial_file(file, folder) as partial:
             if target.is_file():
-                _refuse_another(file, target)
+                require_digest(file, target)
             else:
                 _fill(partial, file, folder, conditions)
                 partial.finish(target)
@@ -78,14 +77,6 @@ def download(file: ManifestFile, folder: Path, conditions: Conditions = USUAL) -
             next_step="Choose another folder with --to" + (", or make room; what came is kept" if full else ""),
         ) from error
     return target
-
-
-def _refuse_another(file: ManifestFile, target: Path) -> None:
-    digest = sha256_of_file(target)
-    if digest != file.sha256:
-        raise InputError(
-            f"Expected SHA-256 {file.sha256} of {target}, found {digest}.", next_step="Replace or remove that file"
-        )
 
 
 class _Patience:
@@ -175,7 +166,7 @@ def _one_connection(partial: PartialFile, file: ManifestFile, folder: Path, cond
 def _copy(answer: Answer, partial: PartialFile, file: ManifestFile, whole: int) -> None:
     """Read the body to its end; `whole` is the expected size of the file."""
     limit = whole if answer.total is not None else file.most_bytes
-    pieces = -(-(whole - partial.size) // _PIECE)
+    pieces = max(0, -(-(whole - partial.size) // _PIECE))  # `whole` may be a guess that has been passed already
     first, told = partial.size, 0
     with progress(f"downloading {file.file_name} ({file.licence})", pieces) as shown:
         while content := answer.read(_READ):

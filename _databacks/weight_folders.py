@@ -20,9 +20,10 @@ FOLDERS_VARIABLE = "ANIME3D_WEIGHTS"
 
 
 def user_cache() -> Path:
-    """The suite's folder in the user's cache (XDG base directories)."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(base) / "anime3d"
+    """The suite's folder in the user's cache (XDG base directories, which ignore paths that are not absolute)."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(given) if os.path.isabs(given) else Path(os.path.expanduser("~"), ".cache")
+    return base / "anime3d"
 
 
 def cache_folder() -> Path:
@@ -40,25 +41,44 @@ def find_file(file: ManifestFile, folders: Sequence[Path]) -> Path | None:
     """Where a file lies: in its package, or in the first of `folders` that holds it; None where it is nowhere.
 
     Raises:
-        InputError: in that folder, a file of its name has another digest.
+        InputError: in that folder, a file of its name has another digest, or the folder or a file cannot be read.
     """
     packaged = _in_package(file)
     if packaged is not None:
         return packaged
     for folder in folders:
-        path = folder / file.file_name
-        if path.is_file():
-            digest = sha256_of_file(path)
-            if digest != file.sha256:
-                raise InputError(
-                    f"Expected SHA-256 {file.sha256} of {path}, found {digest}.",
-                    next_step="Replace or remove that file",
-                )
+        try:
+            path = _in_folder(file, folder)
+        except OSError as error:
+            raise InputError(
+                f"Expected to look for {file.file_name} in {folder}, found: {error.strerror or error}.",
+                next_step="Make the folder and its files readable, or do not name it",
+            ) from error
+        if path is not None:
             return path
-        renamed = _under_another_name(file, folder)
-        if renamed is not None:
-            return renamed
     return None
+
+
+def require_digest(file: ManifestFile, path: Path) -> None:
+    """See that the file at `path` is the manifest's.
+
+    Raises:
+        InputError: it has another digest.
+        OSError: it cannot be read.
+    """
+    digest = sha256_of_file(path)
+    if digest != file.sha256:
+        raise InputError(
+            f"Expected SHA-256 {file.sha256} of {path}, found {digest}.", next_step="Replace or remove that file"
+        )
+
+
+def _in_folder(file: ManifestFile, folder: Path) -> Path | None:
+    path = folder / file.file_name
+    if path.is_file():
+        require_digest(file, path)
+        return path
+    return _under_another_name(file, folder)
 
 
 def _in_package(file: ManifestFile) -> Path | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from _exchange.errors import MissingComponent
 from _measure.metrics.clip import CLIP
-from _measure.metrics.description import LpipsBackbone, lpips_metric
+from _measure.metrics.description import ClipPrecision, LpipsBackbone, clip_numbers, lpips_metric
 from _measure.protocols import Settings
 from _measure.scoring import NetworkFacts, Networks
 from _measure.weights import clip_file, lpips_file
@@ -17,8 +17,6 @@ from _measure.weights import clip_file, lpips_file
 if TYPE_CHECKING:
     from _measure.metrics.lpips import LpipsNetwork
     from _measure.picture_scores import ClipEncoder
-
-Precision = Literal["device", "float32"]
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,8 @@ def choose_networks(settings: Settings, device: str = "cpu", *, may_download: bo
         clip[file.file_name] = file.sha256
     except MissingComponent as error:
         not_run[CLIP.id] = str(error)
-    precision = "float16" if kind == "cuda" and settings.protocol.clip_precision == "device" else "float32"
-    return ChosenNetworks(NetworkFacts(lpips, clip, kind, precision), not_run)
+    numbers = clip_numbers(settings.protocol.clip_precision, kind)
+    return ChosenNetworks(NetworkFacts(lpips, clip, kind, numbers), not_run)
 
 
 def device_class(device: str) -> str:
@@ -88,7 +86,7 @@ class NetworkNeeds:
     """
 
     lpips: tuple[LpipsBackbone, ...] = ()
-    clip: tuple[Precision, ...] = ()
+    clip: tuple[ClipPrecision, ...] = ()
     device: str = "cpu"
 
 
@@ -98,7 +96,7 @@ class LoadedNetworks:
 
     needs: NetworkNeeds
     lpips: Mapping[LpipsBackbone, LpipsNetwork]
-    clip: Mapping[Precision, ClipEncoder]
+    clip: Mapping[ClipPrecision, ClipEncoder]
 
     @classmethod
     def load(cls, needs: NetworkNeeds) -> LoadedNetworks:

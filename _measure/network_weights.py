@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from _exchange.errors import FormatError
-from _measure.metrics.description import LpipsBackbone
+from _measure.metrics.description import ClipPrecision, LpipsBackbone, clip_numbers
 from _measure.metrics.lpips import LpipsNetwork
-from _measure.networks.vit_b32 import PREFIX, ImageEncoder, Precision
+from _measure.networks.vit_b32 import PREFIX, ImageEncoder
 from _measure.weights import WeightFile, clip_file, lpips_file, lpips_heads_path
 from torch_utils.checkpoint import read_checkpoint
 from torch_utils.device import device_named
@@ -56,19 +56,21 @@ def lpips_network(network: LpipsBackbone, device: str) -> LpipsNetwork:
     return LpipsNetwork(network, lpips_weights(network).tensors).to(device_named(device))
 
 
-def clip_encoder(device: str, precision: Precision) -> ImageEncoder:
+def clip_encoder(device: str, precision: ClipPrecision) -> ImageEncoder:
     """CLIP ViT-B/32's image encoder on a device.
 
     Args:
         device: as `device_named` takes it.
-        precision: ``device`` for half precision on a GPU, as the published evaluation ran; ``float32``.
+        precision: ``device`` computes as the published evaluation did, in half precision on a GPU, embeddings
+            included; ``float32`` everywhere in float32.
 
     Raises:
         MissingComponent: its weights are not here, or the device is not.
         InputError: a file of that name has another digest, or there is no such device.
         FormatError: the file is damaged, or a parameter is missing or misshapen.
     """
-    return ImageEncoder(clip_tensors(clip_file()[1]), device, precision)
+    numbers = clip_numbers(precision, device_named(device).type)
+    return ImageEncoder(clip_tensors(clip_file()[1]), device, numbers)
 
 
 def clip_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -102,6 +104,11 @@ def _read_network(network: LpipsBackbone, file: WeightFile, path: Path) -> Netwo
 
 
 def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """A file of `torch.save` whose digest is the manifest's.
+
+    Not through `read_checkpoint`: Python 2 wrote the published heads, as a mapping called with a list of its pairs, and
+    that reader refuses all calls of mappings with arguments. With `weights_only`, torch builds plain data alone too.
+    """
     try:
         value = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch names no common class for damaged files

@@ -50,11 +50,17 @@ def preprocess(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 def cosine_similarity(a: NDArray, b: NDArray) -> float:
     """a·b/(‖a‖‖b‖) of two (D,) embeddings.
 
+    Float16 embeddings are compared as they are on a GPU: the unit vectors and their product are rounded to float16, so
+    that answers between 0.5 and 1 come in steps of 1/2048. All others are compared in float64.
+
     Raises:
         InputError: the shapes differ or an embedding is zero.
 
     >>> cosine_similarity(np.array([3.0, 4.0]), np.array([4.0, 3.0]))
     0.96
+    >>> a, b = np.float16([3, 4]), np.float16([4, 3])  # the unit vectors hold 0.60010 and 0.79980
+    >>> cosine_similarity(a, b) * 2048
+    1966.0
     """
     a64, b64 = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a64.shape != b64.shape or a64.ndim != 1:
@@ -62,4 +68,11 @@ def cosine_similarity(a: NDArray, b: NDArray) -> float:
     norms = math.sqrt(float(a64 @ a64) * float(b64 @ b64))
     if norms == 0:
         raise InputError("Expected embeddings that are not zero, found zeros.")
+    if np.asarray(a).dtype == np.asarray(b).dtype == np.float16:
+        unit_a, unit_b = (_rounded_to_half(x / math.sqrt(float(x @ x))) for x in (a64, b64))
+        return float(_rounded_to_half(unit_a @ unit_b))
     return float(a64 @ b64) / norms
+
+
+def _rounded_to_half(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    return numbers.astype(np.float16).astype(np.float64)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 LpipsBackbone = Literal["alex", "vgg", "squeeze"]
+ClipPrecision = Literal["device", "float32"]
+"""CLIP's arithmetic: ``device`` is half precision on a GPU, as the published evaluation ran; otherwise float32."""
+ClipNumbers = Literal["float16", "float32"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,15 @@ class Metric:
     lowest: float
     highest: float
     table_scale: float = 100.0
+
+
+def clip_numbers(precision: ClipPrecision, device_class: str) -> ClipNumbers:
+    """The numbers that CLIP computes with on a class of devices, ``cpu`` or ``cuda``. Source: spec/measure.md §5.1.
+
+    >>> clip_numbers("device", "cuda"), clip_numbers("device", "cpu"), clip_numbers("float32", "cuda")
+    ('float16', 'float32', 'float32')
+    """
+    return "float16" if precision == "device" and device_class == "cuda" else "float32"
 
 
 def lpips_metric(backbone: LpipsBackbone) -> Metric:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 import torch
@@ -20,9 +19,9 @@ from torch import nn
 from torch.nn import functional
 
 from _exchange.errors import FormatError, InputError
+from _measure.metrics.description import ClipNumbers
 from torch_utils.device import device_named, exact_float32, repeatable_cuda
 
-Precision = Literal["device", "float32"]
 PREFIX = "visual."
 """What the published names of the tower's parameters start with."""
 HEAD_WIDTH = 64
@@ -171,22 +170,21 @@ class ImageEncoder:
     Args:
         weights: as `VisionTower` takes them.
         device: as `device_named` takes it.
-        precision: ``device`` computes as the original does: in half precision on a GPU, in float32 on the CPU;
-            ``float32`` everywhere in float32.
+        numbers: ``float16`` computes in half precision and answers in it; ``float32``.
 
     Raises:
         FormatError: as `VisionTower`.
         InputError, MissingComponent: as `device_named`.
     """
 
-    def __init__(self, weights: Mapping[str, torch.Tensor], device: str, precision: Precision) -> None:
+    def __init__(self, weights: Mapping[str, torch.Tensor], device: str, numbers: ClipNumbers) -> None:
         tower = VisionTower(weights)
         self.device = device_named(device)
-        self.tower = (tower.halved() if precision == "device" and self.device.type == "cuda" else tower).to(self.device)
+        self.tower = (tower.halved() if numbers == "float16" else tower).to(self.device)
 
     @torch.inference_mode()
-    def encode(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(B, 3, side, side) preprocessed pictures → (B, D) float32 embeddings, not normalised.
+    def encode(self, pictures: NDArray[np.float32]) -> NDArray[np.floating]:
+        """(B, 3, side, side) preprocessed pictures → (B, D) embeddings of the encoder's numbers, not normalised.
 
         Raises:
             InputError: the pictures have another shape.
@@ -197,7 +195,7 @@ class ImageEncoder:
         given = torch.from_numpy(np.ascontiguousarray(pictures, np.float32)).to(self.device)
         with exact_float32(), repeatable_cuda():
             found = self.tower(given)
-        return found.float().cpu().numpy()
+        return found.cpu().numpy()
 
 
 def _sizes(given: Mapping[str, torch.Tensor], name: str, axes: str) -> tuple[int, ...]:

@@ -130,7 +130,7 @@ def test_the_full_size_is_transformers_clip() -> None:
     x = pictures(2, 224)
     with single_threaded():
         start = time.process_time()
-        encoder = ImageEncoder(tower, "cpu", "device")
+        encoder = ImageEncoder(tower, "cpu", "float32")
         found = encoder.encode(x)
         assert time.process_time() - start < SECONDS_AT_MOST
         assert np.array_equal(found, encoder.encode(x))  # one thread: the same bits
@@ -177,11 +177,34 @@ def test_the_half_tower_is_close_to_the_float32_one() -> None:
     assert all(torch.equal(given[name], kept[name]) and given[name].dtype == torch.float32 for name in kept)
 
 
-def test_the_cpu_always_computes_in_float32() -> None:
+def test_stored_halves_are_computed_with_in_float32() -> None:
     half = {name: tensor.half() for name, tensor in random_tower().items()}  # as the published archive stores them
-    device, wide = (ImageEncoder(half, "cpu", precision) for precision in ("device", "float32"))
-    assert {value.dtype for value in device.tower.parameters()} == {torch.float32}
-    assert np.array_equal(device.encode(pictures(2, 24)), wide.encode(pictures(2, 24)))
+    encoder = ImageEncoder(half, "cpu", "float32")
+    assert {value.dtype for value in encoder.tower.parameters()} == {torch.float32}
+    assert encoder.encode(pictures(2, 24)).dtype == np.float32
+
+
+def test_a_half_encoder_answers_in_half() -> None:
+    x = pictures(2, 24)
+    half, wide = (ImageEncoder(random_tower(), "cpu", numbers).encode(x) for numbers in ("float16", "float32"))
+    assert (half.dtype, wide.dtype) == (np.float16, np.float32)
+    np.testing.assert_allclose(half, wide, rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("precision", "kind", "numbers"),
+    [("device", "cuda", "float16"), ("device", "cpu", "float32"), ("float32", "cuda", "float32")],
+)
+def test_half_precision_is_taken_on_a_gpu_where_the_device_decides(
+    precision, kind: str, numbers: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    save_file(random_tower(), tmp_path / "clip.safetensors")
+    asked = []
+    monkeypatch.setattr(network_weights, "clip_file", lambda: (weights.CLIP_VIT_B32, tmp_path / "clip.safetensors"))
+    monkeypatch.setattr(network_weights, "device_named", torch.device)
+    monkeypatch.setattr(network_weights, "ImageEncoder", lambda _, *given: asked.append(given))
+    network_weights.clip_encoder(f"{kind}:0", precision)
+    assert asked == [(f"{kind}:0", numbers)]
 
 
 @pytest.mark.gpu
@@ -189,9 +212,9 @@ def test_the_cpu_always_computes_in_float32() -> None:
 def test_a_gpu_computes_in_half_or_float32_as_asked() -> None:
     tower, x = random_tower(), pictures(2, 24)
     expected = ImageEncoder(tower, "cpu", "float32").encode(x)
-    device, wide = (ImageEncoder(tower, "cuda", precision) for precision in ("device", "float32"))
-    assert device.tower.proj.dtype == torch.float16
-    np.testing.assert_allclose(device.encode(x), expected, rtol=2e-2, atol=2e-2)
+    half, wide = (ImageEncoder(tower, "cuda", numbers) for numbers in ("float16", "float32"))
+    assert half.encode(x).dtype == np.float16
+    np.testing.assert_allclose(half.encode(x), expected, rtol=2e-2, atol=2e-2)
     np.testing.assert_allclose(wide.encode(x), expected, rtol=1e-2, atol=1e-2)  # TF32 where it is switched on
 
 
