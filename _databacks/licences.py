@@ -17,8 +17,9 @@ Ask = Callable[[str], bool]
 
 
 def licence_text(file: ManifestFile) -> str:
-    """What is shown: name, address of the text, and one sentence."""
-    return f"{file.file_name} is under {file.licence.name} ({file.licence.address}). {file.licence.sentence}"
+    """What is shown: name and address of the licence of the project that publishes the file, and one sentence."""
+    licence = file.licence
+    return f"{file.file_name} comes from a project under {licence.name} ({licence.address}). {licence.sentence}"
 
 
 def show(text: str) -> None:

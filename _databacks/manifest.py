@@ -1,7 +1,7 @@
 """What can be downloaded, and what a person has to fetch: the one home of each address, size, digest and licence.
 
 The entries stand in ``manifest.json`` beside this file. *Files* have a digest and mostly an address; *gated* things
-are weights and data sets that only their authors may hand out: where they are, under which terms, where they go.
+are weights and data sets that a person has to get: where they are, under which terms, where they go.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _GATED_KEYS = {"name", "what", "terms", "where", "put", "check", "parts"}
 
 @dataclass(frozen=True)
 class Licence:
-    """Terms of files. Printed, it is its name.
+    """The licence of the project that publishes a file, as far as we have seen. Printed, it is its name.
 
     Attributes:
         name: as people call it.
-        address: of its text.
+        address: of its text, or of the project that states it.
         sentence: what it asks, in one sentence.
     """
 
@@ -108,7 +108,7 @@ class GatedPart:
 
 @dataclass(frozen=True)
 class Gated:
-    """Something that only its authors may hand out.
+    """Something that is not ours to hand out.
 
     Attributes:
         name: what the command line calls it.

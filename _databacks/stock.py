@@ -116,8 +116,7 @@ def _gated_file(thing: Gated, working_folder: Path) -> Path:
     paths, lacking = _parts(thing, working_folder)
     if lacking:
         raise MissingComponent(
-            f"Expected {thing.what}, found no {', no '.join(lacking)}; nobody may hand it out for its authors. "
-            f"{thing.terms}",
+            f"Expected {thing.what}, found no {', no '.join(lacking)}; it is not ours to hand out. {thing.terms}",
             next_step=f"Get it by hand. {thing.how_to_get}",
         )
     return paths[0]

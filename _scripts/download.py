@@ -18,8 +18,8 @@ from _exchange.command import Outcome, Verb, main
 class Download(Verb):
     """Fetch files of the manifest; or, without names, list what of it is here: weights and data with their licences.
 
-    What breaks off is gone on with by the same command; a file counts when its SHA-256 is right. What only its authors
-    may hand out is listed with where a person gets it and where to put it (exit code 3 when it is asked for).
+    What breaks off is gone on with by the same command; a file counts when its SHA-256 is right. What is not
+    ours to hand out is listed with where a person gets it and where to put it (exit code 3 when it is asked for).
 
     Example:
         python3 -m _scripts.download

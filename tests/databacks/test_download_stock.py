@@ -76,7 +76,10 @@ def test_a_licence_is_shown_with_name_address_and_sentence_and_asked_once(tmp_pa
     for _ in range(2):
         require_acceptance(file, tmp_path, accepted=False, ask=say_yes)
     shown = capsys.readouterr().err
-    assert shown == "numbers-1.pth is under BSD-3-Clause (https://example.org/licence). Keep the notice.\n"
+    assert (
+        shown
+        == "numbers-1.pth comes from a project under BSD-3-Clause (https://example.org/licence). Keep the notice.\n"
+    )
     assert len(asked) == 1
     assert accepted_licences(tmp_path / "accepted.json") == {LICENCE.digest: "BSD-3-Clause https://example.org/licence"}
 
