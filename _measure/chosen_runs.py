@@ -83,17 +83,20 @@ def require_comparable(runs: Sequence[NamedRun]) -> None:
     """Refuse runs whose values mean different things.
 
     Raises:
-        InputError: they differ in dataset, protocol, LPIPS network, pictures or a network's weights, or have no item
-            in common.
+        InputError: they differ in dataset, protocol, LPIPS network, pictures, a network's weights or the truth of an
+            item, or have no item in common.
     """
     first = runs[0]
     for other in runs[1:]:
         for field, word in _MUST_AGREE.items():
             _require_same(word, first, other, getattr(first.scored, field), getattr(other.scored, field))
-        for file in first.scored.weights.keys() & other.scored.weights.keys():
+        for file in sorted(first.scored.weights.keys() & other.scored.weights.keys()):
             _require_same(f"weights {file}", first, other, first.scored.weights[file], other.scored.weights[file])
         if not set(first.scored.items) & set(other.scored.items):
             raise InputError(f"Expected items that {first.name} and {other.name} have in common, found none.")
+    for place, run in enumerate(runs):
+        for other in runs[:place]:
+            _require_same_truth(other, run)
 
 
 def remarks_on(runs: Sequence[NamedRun]) -> list[str]:
@@ -160,6 +163,20 @@ def _scored(folder: RunFolder, protocol: Way | None) -> ScoredRun:
 
 def _moving_facts(scored: ScoredRun) -> dict[str, str]:
     return {name: str(getattr(scored, name)) for name in _SHOULD_AGREE} | dict(scored.versions)
+
+
+def _require_same_truth(first: NamedRun, other: NamedRun) -> None:
+    """Items of one name are one character; where a table does not say, nothing can be told."""
+    mine, theirs = first.scored.truths, other.scored.truths
+    common = [item for item in mine if item in theirs]
+    differing = [item for item in common if mine[item] != theirs[item]]
+    if differing:
+        raise InputError(
+            f"Expected items of one name to be one character, found that the true pictures or characters of "
+            f"{len(differing)} of {len(common)} items differ between {first.name} and {other.name}, "
+            f"first {differing[0]}.",
+            next_step="Measure both against one dataset: --data.",
+        )
 
 
 def _require_same(word: str, first: NamedRun, other: NamedRun, mine: str, theirs: str) -> None:

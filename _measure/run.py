@@ -22,12 +22,11 @@ from _exchange.scores import write_scores
 from _exchange.shard import Shard
 from _exchange.workers import Executor
 from _measure.aggregate import aggregate, plan_rows
-from _measure.item_scores import ItemScores
 from _measure.metrics.description import lpips_metric
 from _measure.network_choice import ChosenNetworks, choose_networks
 from _measure.predictions import Predictions
 from _measure.protocols import Settings
-from _measure.score_items import WayOfScoring, Work, score_items
+from _measure.score_items import Answers, WayOfScoring, Work, score_items
 from _measure.table import Table, write_tables
 
 _DECISIVE_PACKAGES = ("python", "numpy", "torch", "pillow", "libigl")
@@ -126,11 +125,12 @@ def measure_targets(
         options.workers, options.executor, options.shard, options.device, options.truth_cache, versions=_versions()
     )
     answers = score_items(journal, ways, items, truth_of, work)
-    scored = [item for item in items if all(item in answer for answer in answers)]
+    scored = [item for item in items if all(item in answer for answer in answers.by_way)]
     if len(scored) < len(items):
         return Unfinished(len(scored), len(items))
     return [
-        _write(target, networks, items, answer, options) for target, networks, answer in zip(targets, chosen, answers)
+        _write(target, networks, items, answers, place, options)
+        for place, (target, networks) in enumerate(zip(targets, chosen))
     ]
 
 
@@ -138,11 +138,12 @@ def _write(
     target: Target,
     networks: ChosenNetworks,
     items: Sequence[ItemId],
-    done: Mapping[ItemId, ItemScores],
+    answers: Answers,
+    place: int,
     options: MeasureOptions,
 ) -> Table:
-    """The table of one target; its scores and tables are written where it has a folder."""
-    settings = target.settings
+    """The table of the target at `place`; its scores and tables are written where it has a folder."""
+    settings, done = target.settings, answers.by_way[place]
     names = tuple(map(str, items))
     scores = [score for item in items for score in done[item].scores]
     plans = plan_rows(lpips_metric(settings.lpips_network), settings.protocol.f1_aggregate)
@@ -162,6 +163,7 @@ def _write(
         generated_with=options.generated_with,
         pictures=settings.pictures,
         device=networks.facts.device,
+        truths={str(item): answers.truths[item] for item in items if item in answers.truths},
     )
     if target.folder is not None:
         write_scores(target.folder.scores, scores)

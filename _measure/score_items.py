@@ -56,6 +56,19 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What is known of the items.
+
+    Attributes:
+        by_way: scores by item, for each way; an item that another shard has yet to score is absent.
+        truths: by item, the digest of its truth; items without one are left out.
+    """
+
+    by_way: Sequence[Mapping[ItemId, ItemScores]]
+    truths: Mapping[ItemId, str]
+
+
+@dataclass(frozen=True)
 class _Task:
     """One part of one item in one way (its place in the list)."""
 
@@ -79,22 +92,23 @@ def score_items(
     items: Sequence[ItemId],
     truth_of: Callable[[ItemId], TruthFiles],
     work: Work,
-) -> list[dict[ItemId, ItemScores]]:
-    """Scores of the items by way; an item that another shard has yet to score is absent."""
+) -> Answers:
+    """Score what the journal does not hold yet."""
     known = read_journal(journal)
     plan = _Plan.make(ways, items, truth_of, work.versions)
     pieces = plan.pieces(work.shard.of(items), known)
     faults = _score(journal, ways, pieces, known, work)
     if work.shard.count > 1:
         known |= read_journal(journal)  # what the other shards added meanwhile
-    return [plan.answers(way, known, faults) for way in range(len(ways))]
+    return Answers([plan.answers(way, known, faults) for way in range(len(ways))], plan.digests)
 
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """What is wanted: by way and item the keys of its parts, or why it has none."""
+    """What is wanted: by way and item the keys of its parts, or why it has none; the truths with their digests."""
 
     truths: Mapping[ItemId, TruthFiles]
+    digests: Mapping[ItemId, str]
     keys: Sequence[Mapping[ItemId, Mapping[Part, str]]]
     missing: Sequence[Mapping[ItemId, ItemScores]]
 
@@ -109,6 +123,7 @@ class _Plan:
         digest_of = cache(sha256_of_file)  # several ways look at the same files
         makers = [PartKeys(way.predictions, way.settings, way.facts, versions, digest_of) for way in ways]
         truths: dict[ItemId, TruthFiles] = {}
+        digests: dict[ItemId, str] = {}
         keys: list[dict[ItemId, Mapping[Part, str]]] = [{} for _ in ways]
         missing: list[dict[ItemId, ItemScores]] = [{} for _ in ways]
         for item in items:
@@ -118,11 +133,12 @@ class _Plan:
                     if not failure:
                         truths[item] = truths.get(item) or truth_of(item)
                         keys[place][item] = maker.of(item, truths[item])
+                        digests[item] = digests.get(item) or maker.of_truth(truths[item])
                 except (SuiteError, OSError) as error:
                     failure = str(error)
                 if failure:
                     missing[place][item] = _nothing(item, failure)
-        return cls(truths, keys, missing)
+        return cls(truths, digests, keys, missing)
 
     def pieces(self, items: Sequence[ItemId], known: Known) -> list[_Piece]:
         """What of these items is not known yet, each part once however many ways share it."""

@@ -48,6 +48,7 @@ class ScoredRun:
         problems: what could not be scored.
         weights: SHA-256 by file name of the networks that ran.
         versions: of Python and the libraries that decide results.
+        truths: by item, the digest of its truth; empty in tables that were written before it was recorded.
     """
 
     folder: RunFolder
@@ -67,6 +68,7 @@ class ScoredRun:
     problems: tuple[Problem, ...] = ()
     weights: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    truths: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: RunFolder) -> ScoredRun:
@@ -142,6 +144,7 @@ def _facts(value: Mapping[str, Any]) -> dict[str, Any]:
         "problems": tuple(_problem(problem, f"problems[{place}]") for place, problem in enumerate(problems)),
         "weights": _texts(value["weights"], "weights"),
         "versions": _texts(value["versions"], "versions"),
+        "truths": _texts(value.get("truths", {}), "truths"),
     }
 
 

@@ -160,6 +160,11 @@ class PartKeys:
         }
         return {part: self._key(part, decisive[part]) for part in self.facts.parts}
 
+    def of_truth(self, truth: TruthFiles) -> str:
+        """Digest of an item's truth: what its scores are held against, whatever was predicted."""
+        pictures = {camera: self._digest(path) for camera, path in truth.pictures.items()}
+        return sha256_of_value({**asdict(truth), "pictures": pictures, "character": self._digest(truth.character)})
+
     def _of_lpips(self) -> dict[str, Any]:
         return {
             "lpips_range": self.settings.protocol.lpips_range,

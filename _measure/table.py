@@ -60,6 +60,8 @@ class Table:
         generated_with: protocol that the reconstructions were made in; empty where nobody recorded it.
         pictures: as the method gives them, with pixels of the portrait pasted in, or their twins without.
         device: where networks ran.
+        truths: by item, the digest of its truth (pictures, character, region); items whose truth was not read are
+            left out.
     """
 
     title: str
@@ -77,6 +79,7 @@ class Table:
     generated_with: str = ""
     pictures: Literal["pasted", "unpasted"] = "pasted"
     device: str = "cpu"
+    truths: Mapping[str, str] = field(default_factory=dict)
 
 
 def paper_table_text(rows: Sequence[Row]) -> str:
