@@ -125,12 +125,11 @@ def measure_targets(
         options.workers, options.executor, options.shard, options.device, options.truth_cache, versions=_versions()
     )
     answers = score_items(journal, ways, items, truth_of, work)
-    scored = [item for item in items if all(item in answer for answer in answers.by_way)]
+    scored = [item for item in items if all(item in answer.scores for answer in answers)]
     if len(scored) < len(items):
         return Unfinished(len(scored), len(items))
     return [
-        _write(target, networks, items, answers, place, options)
-        for place, (target, networks) in enumerate(zip(targets, chosen))
+        _write(target, networks, items, answer, options) for target, networks, answer in zip(targets, chosen, answers)
     ]
 
 
@@ -139,11 +138,10 @@ def _write(
     networks: ChosenNetworks,
     items: Sequence[ItemId],
     answers: Answers,
-    place: int,
     options: MeasureOptions,
 ) -> Table:
-    """The table of the target at `place`; its scores and tables are written where it has a folder."""
-    settings, done = target.settings, answers.by_way[place]
+    """The table of one target; its scores and tables are written where it has a folder."""
+    settings, done = target.settings, answers.scores
     names = tuple(map(str, items))
     scores = [score for item in items for score in done[item].scores]
     plans = plan_rows(lpips_metric(settings.lpips_network), settings.protocol.f1_aggregate)

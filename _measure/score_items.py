@@ -57,14 +57,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Answers:
-    """What is known of the items.
+    """What is known of the items in one way of scoring.
 
     Attributes:
-        by_way: scores by item, for each way; an item that another shard has yet to score is absent.
-        truths: by item, the digest of its truth; items without one are left out.
+        scores: by item; one that another shard has yet to score is absent.
+        truths: by item, the digest of its truth; items whose truth was not read are absent.
     """
 
-    by_way: Sequence[Mapping[ItemId, ItemScores]]
+    scores: Mapping[ItemId, ItemScores]
     truths: Mapping[ItemId, str]
 
 
@@ -92,15 +92,15 @@ def score_items(
     items: Sequence[ItemId],
     truth_of: Callable[[ItemId], TruthFiles],
     work: Work,
-) -> Answers:
-    """Score what the journal does not hold yet."""
+) -> list[Answers]:
+    """Score what the journal does not hold yet; the answers are in the order of the ways."""
     known = read_journal(journal)
     plan = _Plan.make(ways, items, truth_of, work.versions)
     pieces = plan.pieces(work.shard.of(items), known)
     faults = _score(journal, ways, pieces, known, work)
     if work.shard.count > 1:
         known |= read_journal(journal)  # what the other shards added meanwhile
-    return Answers([plan.answers(way, known, faults) for way in range(len(ways))], plan.digests)
+    return [Answers(plan.answers(way, known, faults), plan.digests) for way in range(len(ways))]
 
 
 @dataclass(frozen=True, eq=False)
