@@ -1,1 +1,1 @@
-"""The report of a run as static pages: `gather` (run → `records`), `pages` (records → text), `write` (files)."""
+"""Reports as static pages: `gather` (run → `records`), `pages` (records → text), `write` (files), `many` (several runs)."""

@@ -88,6 +88,17 @@ def test_a_verdict_stands_with_all_its_numbers(copy: SmallRun) -> None:
     assert "a note" in text
 
 
+def test_reasons_are_numbered_and_stand_once_below_the_table(copy: SmallRun) -> None:
+    rows = [
+        verdict("not run", metric=m, reason=r) for m, r in (("psnr", "no such"), ("clip", "else"), ("cd", "no such"))
+    ]
+    write_verdicts(copy, *rows, verdict("reproduced"))
+    markup = first_page(copy)
+    for metric, number in (("psnr", 1), ("clip", 2), ("cd", 1)):
+        assert f"front {metric} 16.910 17.000 +0.09 0.05 not run ({number})" in markup.text
+    assert markup.text.count("no such") == 1
+
+
 def test_a_baseline_is_called_stored(copy: SmallRun) -> None:
     write_verdicts(copy, verdict("reproduced"), against="sample.json")
     text = first_page(copy).text
