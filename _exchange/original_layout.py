@@ -5,10 +5,6 @@ Source: spec/measure.md §1, §3.7.
 
 from __future__ import annotations
 
-import struct
-import tokenize
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from _exchange import restricted_pickle
+from _exchange.array_archive import read_array_archive
 from _exchange.errors import FormatError, InputError
 from _exchange.frames import head_world_from_original_mesh
 from _exchange.items import ItemId
@@ -23,10 +20,6 @@ from _exchange.mesh import Mesh
 
 MAX_BYTES = 2 << 30
 """Mesh files that are larger, packed or unpacked, are refused unread."""
-_ARCHIVE_ERRORS = (
-    *(OSError, ValueError, TypeError, KeyError, EOFError, SyntaxError, NotImplementedError, RuntimeError, MemoryError),
-    *(zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError),
-)
 
 
 @dataclass(frozen=True)
@@ -60,16 +53,7 @@ def is_original_run(path: Path) -> bool:
 
 
 def _read_npz(path: Path) -> dict[str, object]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size > MAX_BYTES:
-            raise FormatError("", f"arrays of at most {MAX_BYTES} bytes", f"{size} bytes", file=path)
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in ("verts", "faces") if name in arrays}
-    except _ARCHIVE_ERRORS as error:
-        found = f"{str(error) or type(error).__name__:.200}"
-        raise FormatError("", "an .npz archive of plain arrays", found, file=path) from error
+    return dict(read_array_archive(path, most_bytes=MAX_BYTES, names=("verts", "faces")))
 
 
 def _read_pickle(path: Path) -> dict[str, object]:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from _exchange.array_archive import read_array_archive
 from _exchange.errors import FormatError
 from _measure.metrics.description import ClipPrecision, LpipsBackbone, clip_numbers
 from _measure.metrics.lpips import LpipsNetwork
@@ -19,6 +19,8 @@ from _measure.networks.vit_b32 import PREFIX, ImageEncoder
 from _measure.weights import WeightFile, clip_file, lpips_file, lpips_heads_path
 from torch_utils.checkpoint import read_checkpoint
 from torch_utils.device import device_named
+
+_MOST_ARCHIVE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,13 +122,8 @@ def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 def _read_squeeze_archive(path: Path) -> dict[str, torch.Tensor]:
     """Names such as ``net.slice2.3.squeeze.weight`` become torchvision's ``features.3.squeeze.weight``."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise FormatError("", "an .npz archive of plain arrays", str(error), file=path) from error
     tensors = {}
-    for name, array in arrays.items():
+    for name, array in read_array_archive(path, most_bytes=_MOST_ARCHIVE_BYTES).items():
         renamed = "features." + name.split(".", 2)[2] if name.startswith("net.slice") else name
         tensors[renamed] = torch.from_numpy(array)
     return tensors
