@@ -166,7 +166,7 @@ def _one_connection(partial: PartialFile, file: ManifestFile, folder: Path, cond
 def _copy(answer: Answer, partial: PartialFile, file: ManifestFile, whole: int) -> None:
     """Read the body to its end; `whole` is the expected size of the file."""
     limit = whole if answer.total is not None else file.most_bytes
-    pieces = max(0, -(-(whole - partial.size) // _PIECE))  # `whole` may be a guess that has been passed already
+    pieces = -(-(whole - partial.size) // _PIECE)
     first, told = partial.size, 0
     with progress(f"downloading {file.file_name} ({file.licence})", pieces) as shown:
         while content := answer.read(_READ):

@@ -28,7 +28,8 @@ class Holding:
         what: it is.
         size: bytes; None where nobody has counted.
         licence: its name, or the terms of a gated thing.
-        state: *gated* and *by hand* things cannot be downloaded; *damaged* is a file with another digest.
+        state: *gated* and *by hand* things cannot be downloaded; *damaged* is a file with another digest, or what
+            cannot be read.
         path: of the file that is here; empty where none is.
         sentence: what to do; empty where it is here.
     """

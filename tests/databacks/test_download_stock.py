@@ -172,6 +172,23 @@ def test_folders_of_the_variable_come_before_the_cache(tmp_path: Path, monkeypat
     assert search_folders() == (tmp_path / "a", tmp_path / "b", tmp_path / "cache" / "anime3d" / "weights")
 
 
+def test_a_cache_that_is_not_absolute_does_not_count(monkeypatch) -> None:
+    """XDG base directories: relative paths are ignored, so that nothing is strewn about working folders."""
+    monkeypatch.setenv("HOME", "/home/somebody")
+    for given in ("", "cache", "./cache"):
+        monkeypatch.setenv("XDG_CACHE_HOME", given)
+        assert user_cache() == Path("/home/somebody/.cache/anime3d")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / ("a" * 300)  # longer than a name may be: what the system says to root, too
+    file = served_file("https://a.org")
+    with pytest.raises(InputError, match=r"Expected to look for numbers-1\.pth in .*aaa, found: File name too long\."):
+        find_file(file, [folder])
+    (holding,) = take_stock(Manifest((file,), ()), [folder], tmp_path)
+    assert (holding.state, "File name too long" in holding.sentence) == ("damaged", True)
+
+
 @pytest.mark.parametrize("size", [{"size": 300_000}, {"size": 310_000, "size_is_exact": False}])
 def test_a_file_that_a_browser_renamed_is_recognised(tmp_path: Path, size: dict[str, object]) -> None:
     (tmp_path / "numbers-1 (1).pth").write_bytes(CONTENT)

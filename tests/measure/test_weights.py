@@ -59,6 +59,16 @@ def test_shared_squeeze_archive_has_torchvisions_names(shared_squeeze_weights: n
         np.testing.assert_array_equal(head.numpy(), ours.numpy())
 
 
+def test_a_torn_archive_is_named(no_weights: Path, monkeypatch, tmp_path: Path) -> None:
+    path = tmp_path / weights.LPIPS_SQUEEZE.file_name
+    np.savez(path, a=np.ones(300))
+    path.write_bytes(path.read_bytes()[:-10])
+    manifest_with(monkeypatch, "lpips-squeeze", sha256=sha256_of_file(path))
+    monkeypatch.setenv(weights.FOLDERS_VARIABLE, str(tmp_path))
+    with pytest.raises(FormatError, match=rf"^{path.name}: expected an \.npz archive of plain arrays"):
+        network_weights.lpips_weights("squeeze")
+
+
 def test_a_missing_network_names_the_command(no_weights: Path) -> None:
     with pytest.raises(MissingComponent) as caught:
         network_weights.lpips_weights("alex")
