@@ -1,1 +1,1 @@
-"""Reports as static pages: `gather` (run → `records`), `pages` (records → text), `write` (files), `many` (several runs)."""
+"""Static pages: `gather` (run → `records`), `pages` (records → text), `write` (files), `many` (several runs)."""
