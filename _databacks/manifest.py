@@ -130,8 +130,8 @@ class Gated:
 
     @property
     def how_to_get(self) -> str:
-        """What a person has to do."""
-        return f"{self.where}. {self.put} Then run {self.check}"
+        """What a person has to do, before `check`."""
+        return f"{self.where}. {self.put}"
 
 
 @dataclass(frozen=True)

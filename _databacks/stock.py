@@ -31,7 +31,7 @@ class Holding:
         state: *gated* and *by hand* things cannot be downloaded; *damaged* is a file with another digest, or what
             cannot be read.
         path: of the file that is here; empty where none is.
-        sentence: what to do; empty where it is here.
+        sentence: what to do, a command to be copied on a line of its own; empty where it is here.
     """
 
     name: str
@@ -90,7 +90,8 @@ def stock_text(holdings: Sequence[Holding]) -> str:
     for (name, size, state, what), holding in zip(rows, holdings):
         lines.append(f"{name:<{widths[0]}}  {size:>{widths[1]}}  {state:<{widths[2]}}  {what}")
         for note in (f"Licence: {holding.licence}", holding.path, holding.sentence):
-            lines += [f"    {line}" for line in wrap(note, _WIDTH, break_long_words=False, break_on_hyphens=False)]
+            for line in note.splitlines():
+                lines += [f"    {part}" for part in wrap(line, _WIDTH, break_long_words=False, break_on_hyphens=False)]
     return "\n".join(lines)
 
 
@@ -118,7 +119,7 @@ def _gated_file(thing: Gated, working_folder: Path) -> Path:
     if lacking:
         raise MissingComponent(
             f"Expected {thing.what}, found no {', no '.join(lacking)}; it is not ours to hand out. {thing.terms}",
-            next_step=f"Get it by hand. {thing.how_to_get}",
+            next_step=f"Get it by hand. {thing.how_to_get} Then run {thing.check}",
         )
     return paths[0]
 
@@ -145,7 +146,9 @@ def _gated_holding(thing: Gated, working_folder: Path) -> Holding:
     if not lacking:
         return Holding(thing.name, thing.what, None, thing.terms, "here", str(paths[0]), "")
     some = f"Missing: {', '.join(lacking)}. " if paths else ""
-    return Holding(thing.name, thing.what, None, thing.terms, "gated", "", some + thing.how_to_get)
+    return Holding(
+        thing.name, thing.what, None, thing.terms, "gated", "", f"{some}{thing.how_to_get}\nThen run {thing.check}"
+    )
 
 
 def _parts(thing: Gated, working_folder: Path) -> tuple[list[Path], list[str]]:

@@ -15,7 +15,7 @@ import pytest
 
 import _scripts.download as verb
 from _databacks.licences import accepted_licences, require_acceptance
-from _databacks.manifest import Gated, GatedPart, Manifest
+from _databacks.manifest import Gated, GatedPart, Manifest, manifest
 from _databacks.stock import fetch, stock_text, take_stock
 from _databacks.weight_folders import cache_folder, find_file, search_folders, user_cache
 from _exchange.command import execute
@@ -239,6 +239,14 @@ def test_the_table_says_what_is_here_missing_damaged_and_gated(tmp_path: Path, h
     assert "python3 -m _scripts.download missing" in text
     assert "Ask around." in text
     assert "Missing: pictures. https://example.org/form. Put it below _data/secrets. Then run python3 -m" in text
+
+
+def test_commands_of_the_real_table_are_not_broken_over_lines(tmp_path: Path) -> None:
+    lines = [line.strip() for line in stock_text(take_stock(manifest(), [], tmp_path)).splitlines()]
+    for thing in manifest().gated:
+        assert f"Then run {thing.check}" in lines
+    for file in manifest().files:
+        assert not file.url or file.command in lines
 
 
 def test_a_gated_thing_that_is_complete_is_here(home: Path) -> None:
