@@ -109,8 +109,10 @@ def transformers_embedding(tower: dict[str, torch.Tensor], depth: int, x: np.nda
             state[f"{theirs}.layer_norm2.{end}"] = tower[f"{ours}.ln_2.{end}"]
             state[f"{theirs}.mlp.fc1.{end}"] = tower[f"{ours}.mlp.c_fc.{end}"]
             state[f"{theirs}.mlp.fc2.{end}"] = tower[f"{ours}.mlp.c_proj.{end}"]
-    model = library.CLIPVisionModelWithProjection(config).eval()
-    model.load_state_dict(state)
+    with torch.device("meta"):  # drawing random weights first would take two seconds
+        model = library.CLIPVisionModelWithProjection(config).eval()
+    model.load_state_dict(state, assign=True)
+    model.vision_model.embeddings.position_ids = torch.arange(len(tower["visual.positional_embedding"]))[None]
     with torch.no_grad():
         return model(pixel_values=torch.from_numpy(x)).image_embeds.numpy()
 
