@@ -114,11 +114,15 @@ def remarks_on(runs: Sequence[NamedRun]) -> list[str]:
 
 
 def reasons_not_run(plan: RowPlan, runs: Sequence[NamedRun]) -> list[str]:
-    """Why a row was not run, each reason once with the names of its runs before it; none where all ran it."""
+    """Why a row was not run, each reason once with the names of its runs before it; none where all ran it.
+
+    Where there are several runs and one reason for all, they are called ``any run``.
+    """
     names: dict[str, list[str]] = {}
     for run in runs:
         names.setdefault(run.not_run(plan), []).append(run.name)
-    return [f"{', '.join(those)}: {reason}" for reason, those in names.items() if reason]
+    whose = {reason: "any run" if 1 < len(those) == len(runs) else ", ".join(those) for reason, those in names.items()}
+    return [f"{those}: {reason}" for reason, those in whose.items() if reason]
 
 
 def common_items(runs: Sequence[NamedRun]) -> dict[RowPlan, frozenset[str]]:

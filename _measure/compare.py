@@ -141,7 +141,7 @@ def compare(a: NamedRun, b: NamedRun, common: Mapping[RowPlan, frozenset[str]] |
         f"B = {b.name}: {b.scored.title}",
         f"dataset {scored.dataset or 'unknown'}, protocol {scored.protocol}, LPIPS through {scored.lpips_network}, "
         f"{scored.pictures} pictures, {len(items)} items",
-        f"A and B are means over the n items that both have; better, worse, tied: items in which B is so; "
+        "A and B are means over the n items that both have; better, worse, tied: items in which B is so",
         f"95 % interval of B − A: bootstrap with {RESAMPLES:,} resamples of items; tie: it contains 0",
         "every row is judged by itself: of twenty rows without any difference about one is no tie by chance",
     )

@@ -126,6 +126,18 @@ def latex_text(text: str) -> str:
     return "".join(_LATEX.get(sign, sign) for sign in one_line(text))
 
 
+def number_text(value: float, sign: str = "") -> str:
+    """Three decimals as the published table prints them; four digits for small numbers, none for rounding errors.
+
+    >>> number_text(20.1254), number_text(0.01234, "+"), number_text(-1e-9, "+"), number_text(math.nan)
+    ('20.125', '+0.01234', '+0.000', '–')
+    """
+    if math.isnan(value):
+        return "–"
+    is_small = 1e-5 <= abs(value) < 0.1
+    return f"{value:{sign}.4g}" if is_small else f"{round(value, 3) + 0.0:{sign}.3f}"
+
+
 def json_number(value: float) -> float | str:
     """A number as strict JSON knows it: what JSON lacks by its name, as in `scores.jsonl`.
 

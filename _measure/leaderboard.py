@@ -118,7 +118,7 @@ def leaderboard(runs: Sequence[NamedRun], common: Mapping[RowPlan, frozenset[str
     header = (
         f"{len(runs)} runs, dataset {first.dataset or 'unknown'}, protocol {first.protocol}, "
         f"LPIPS through {first.lpips_network}, {first.pictures} pictures, {len(items)} items",
-        "a rank is shared while the 95 % interval of the paired difference to the best of the group contains 0; "
+        "a rank is shared while the 95 % interval of the paired difference to the best of the group contains 0",
         "runs with missing items stand after those with fewer",
         f"value: mean over items; 95 % interval: bootstrap with {RESAMPLES:,} resamples of items",
         *(() if common is None else (common_line(common, runs),)),

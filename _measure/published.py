@@ -196,7 +196,7 @@ class Published:
         reasons = [Tolerance(record.tolerance or 0.0, record.tolerance_why or "as stated") for record in stated]
         floor = self.protocols[first.protocol].tolerance_floor.get(first.metric)
         if floor is not None:
-            reasons.append(Tolerance(floor, f"smallest tolerance of {first.metric} before seeds are measured"))
+            reasons.append(Tolerance(floor, "smallest tolerance before seeds are measured"))
         if len(row.columns) > 1:
             cards = " and ".join(record.hardware or "?" for record in row.columns)
             reasons.append(Tolerance(row.spread, f"difference between {cards}"))

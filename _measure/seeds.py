@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from _exchange.errors import InputError
 from _exchange.run_folder import RunFolder, run_or_latest
+from _measure.grid import Column, Grid
 from _measure.published import PublishedRow, Record
 from _measure.scored_run import ScoredRun
 from _measure.statistics import mean, standard_error
@@ -160,23 +161,23 @@ def seed_records(study: SeedStudy, published: Sequence[PublishedRow]) -> list[di
     ]
 
 
-def seed_lines(study: SeedStudy, published: Sequence[PublishedRow]) -> list[str]:
+def seed_grid(study: SeedStudy, published: Sequence[PublishedRow]) -> Grid:
     """The same for people."""
-    lines = [f"protocol paper with the seeds 0 … {study.count - 1} of the surface samples"]
+    heads = ("subset", "metric", "mean", "sd", "least", "largest", "beside the published values")
+    columns = tuple(Column(head, right=2 <= place < 6) for place, head in enumerate(heads))
+    rows = []
     for row in study.rows:
-        name = f" {row.subset:<6} {row.metric:<6}"
-        if not row.touched:
-            lines.append(f"{name} {row.mean:.4f} with every seed: the seeds do not touch it")
-            continue
-        shown = f"{name} mean {row.mean:.4f}, sd {row.deviation:.4f}, {min(row.values):.4f} to {max(row.values):.4f}"
+        spread = (row.deviation, min(row.values), max(row.values)) if row.touched else ()
+        numbers = [f"{value:.4f}" for value in (row.mean, *spread)]
         places = [_place(row, record.number) for record in _columns(row, published)]
-        lines.append("; ".join([shown, *places]))
-    return lines
+        beside = "; ".join(places) if row.touched else "the seeds do not touch it"
+        rows.append((row.subset, row.metric, *numbers, *[""] * (4 - len(numbers)), beside))
+    return Grid(columns, tuple(rows), (f"protocol paper with the seeds 0 … {study.count - 1} of the surface samples",))
 
 
 def _place(row: SeedRow, value: float) -> str:
     where = "inside" if row.holds(value) else "outside"
-    return f"published {value:.3f} {where}, {row.below(value)} of {row.count} seeds below it"
+    return f"{value:.3f} {where}, {row.below(value)} of {row.count} seeds below it"
 
 
 def _columns(row: SeedRow, published: Sequence[PublishedRow]) -> list[Record]:

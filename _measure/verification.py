@@ -5,15 +5,27 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from _exchange import atomic
-from _exchange.run_folder import RunFolder
-from _measure.grid import Column, Grid, grid_text, json_number
+from _exchange.run_folder import TABLE_FORMATS, RunFolder
+from _measure.grid import (
+    Column,
+    Grid,
+    grid_latex,
+    grid_markdown,
+    grid_text,
+    json_number,
+    markdown_text,
+    number_text,
+    one_line,
+    records_csv,
+)
 from _measure.published import NotObtained, PublishedRow
-from _measure.seeds import SeedStudy, seed_lines, seed_records
+from _measure.seeds import SeedStudy, seed_grid, seed_records
 from _measure.verdict import Verdict
 
 SCHEMA_VERSION = 1
@@ -61,18 +73,47 @@ class Verification:
         return dict(Counter(verdict.state for verdict in self.verdicts))
 
 
-def verification_text(verification: Verification) -> str:
-    """For people: a table per protocol, then reasons, seeds, listed numbers and what was not obtained."""
+def verification_grids(verification: Verification) -> list[Grid]:
+    """A table per protocol, then seeds and listed numbers."""
     protocols = dict.fromkeys(verdict.protocol for verdict in verification.verdicts)
-    parts = [grid_text(_grid(verification, protocol)) for protocol in protocols]
+    grids = [_grid(verification, protocol) for protocol in protocols or ("",)]
     if verification.study is not None:
-        parts.append("\n".join(seed_lines(verification.study, verification.seed_rows)) + "\n")
+        grids.append(seed_grid(verification.study, verification.seed_rows))
     if verification.listed:
-        parts.append(grid_text(_listed_grid(verification)))
+        grids.append(_listed_grid(verification))
+    return grids
+
+
+def closing_lines(verification: Verification) -> list[str]:
+    """What is true of all tables, one line each."""
     counts = ", ".join(f"{count} {state}" for state, count in verification.counts.items())
-    footer = [f"{len(verification.verdicts)} rows: {counts}", *verification.notes]
-    footer += [f"not obtained: {n.work}: {', '.join(n.tables)} ({n.why})" for n in verification.not_obtained]
-    return "\n".join([*parts, *footer]) + "\n"
+    first = f"{len(verification.verdicts)} rows: {counts or 'nothing to compare'}"
+    return list(map(one_line, [first, *verification.notes, *_not_obtained(verification)]))
+
+
+def verification_text(verification: Verification) -> str:
+    """For people."""
+    return "\n".join([*map(grid_text, verification_grids(verification)), *closing_lines(verification)]) + "\n"
+
+
+def verification_markdown(verification: Verification) -> str:
+    """One pipe table below the other, and a list."""
+    closing = [f"- {markdown_text(line)}" for line in closing_lines(verification)]
+    return "\n".join([*map(grid_markdown, verification_grids(verification)), *closing]) + "\n"
+
+
+def verification_latex(verification: Verification) -> str:
+    """One `tabular` below the other, and comments."""
+    closing = [f"% {line}" for line in closing_lines(verification)]
+    return "\n".join([*map(grid_latex, verification_grids(verification)), *closing]) + "\n"
+
+
+def verification_csv(verification: Verification) -> str:
+    """One record per verdict, listed numbers last, values with all their digits."""
+    records = [_record(verification, verdict) for verdict in (*verification.verdicts, *verification.listed)]
+    for record in records:
+        record["published"] = " / ".join(str(column["value"]) for column in record["published"])
+    return records_csv(records) if records else ""
 
 
 def verification_data(verification: Verification) -> dict[str, Any]:
@@ -94,10 +135,32 @@ def verification_data(verification: Verification) -> dict[str, Any]:
     return data
 
 
+def verification_json(verification: Verification) -> str:
+    """`verification_data` as text."""
+    return json.dumps(verification_data(verification), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+WRITERS = {
+    "txt": verification_text,
+    "csv": verification_csv,
+    "md": verification_markdown,
+    "tex": verification_latex,
+    "json": verification_json,
+}
+
+
 def write_verification(run: RunFolder, verification: Verification) -> None:
     """Write ``verify.json``; equal verdicts give equal bytes."""
-    text = json.dumps(verification_data(verification), indent=1, ensure_ascii=False, allow_nan=False)
-    atomic.write_text(run.verdicts, text + "\n")
+    atomic.write_text(run.verdicts, verification_json(verification))
+
+
+def write_verification_tables(folder: Path, verification: Verification) -> None:
+    """Write ``verify.*`` in every format of tables."""
+    for name in TABLE_FORMATS:
+        atomic.write_text(folder / f"verify.{name}", WRITERS[name](verification))
+
+
+# -- parts ------------------------------------------------------------------------------------------------------
 
 
 def _grid(verification: Verification, protocol: str) -> Grid:
@@ -105,32 +168,67 @@ def _grid(verification: Verification, protocol: str) -> Grid:
     heads = ("subset", "metric", paper, "ours", "difference", "tolerance", "verdict")
     columns = tuple(Column(head, right=2 <= place < 6) for place, head in enumerate(heads))
     verdicts = [verdict for verdict in verification.verdicts if verdict.protocol == protocol]
-    header = (
-        f"{verification.method or 'unnamed method'} on {verification.dataset or 'unknown dataset'} "
-        f"against {verification.against}, protocol {protocol}",
-    )
-    below: dict[tuple[str, str], list[str]] = {}
+    whose = f"{verification.method or 'unnamed method'} on {verification.dataset or 'unknown dataset'}"
+    under = f", protocol {protocol}" if protocol else ""
+    beside, below = _reasons(verdicts)
+    rows = tuple(_cells(verification, verdict, reason) for verdict, reason in zip(verdicts, beside))
+    footer = (*below, *_tolerances(verification, verdicts))
+    return Grid(columns, rows, (f"{whose} against {verification.against}{under}",), footer)
+
+
+def _reasons(verdicts: Sequence[Verdict]) -> tuple[list[str], list[str]]:
+    """What stands beside each verdict, and lines below the table: what is true of all rows is said once."""
+    parts = [verdict.reason.split("; ") if verdict.reason else [] for verdict in verdicts]
+    shared: list[str] = []
+    if len(verdicts) > 1 and any(len(verdict.reason) > _SHORT for verdict in verdicts):
+        shared = [part for part in dict.fromkeys(parts[0]) if all(part in own for own in parts)]
+    own_reasons = ["; ".join(part for part in own if part not in shared) for own in parts]
+    long: dict[str, list[Verdict]] = {}
+    for reason, verdict in zip(own_reasons, verdicts):
+        if len(reason) > _SHORT:
+            long.setdefault(reason, []).append(verdict)
+    below = [f"all rows: {'; '.join(shared)}"] if shared else []
+    below += [f"{_names(those, verdicts)}: {reason}" for reason, those in long.items()]
+    return ["" if len(reason) > _SHORT else reason for reason in own_reasons], below
+
+
+def _tolerances(verification: Verification, verdicts: Sequence[Verdict]) -> list[str]:
+    """Where tolerances come from, of the rows that were judged."""
+    whys: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
-        if len(verdict.reason) > _SHORT:
-            names = below.setdefault((verdict.state, verdict.reason), [])
-            names.append(f"{verdict.subset} {verdict.metric}")
-    footer = tuple(f"{', '.join(names)}: {state}: {reason}" for (state, reason), names in below.items())
-    return Grid(columns, tuple(_cells(verification, verdict) for verdict in verdicts), header, footer)
+        why = verification.tolerance_why.get(verdict.reference, "")
+        if why and not math.isnan(verdict.tolerance):
+            whys.setdefault(why, []).append(verdict)
+    return [f"tolerance of {_names(those, verdicts)}: {why}" for why, those in whys.items()]
 
 
-def _cells(verification: Verification, verdict: Verdict) -> tuple[str, ...]:
+def _names(those: Sequence[Verdict], verdicts: Sequence[Verdict]) -> str:
+    """Rows by name; by their metric alone where no row of it is missing."""
+    partial = {verdict.metric for verdict in verdicts if not any(verdict is each for each in those)}
+    names = (each.metric if each.metric not in partial else f"{each.subset} {each.metric}" for each in those)
+    return ", ".join(dict.fromkeys(names))
+
+
+def _cells(verification: Verification, verdict: Verdict, reason: str) -> tuple[str, ...]:
     row = verification.rows.get(verdict.reference)
     expected = [verdict.expected] if row is None else [record.number for record in row.columns]
-    beside = f" ({verdict.reason})" if 0 < len(verdict.reason) <= _SHORT else ""
     return (
         verdict.subset,
         verdict.metric,
-        " / ".join(map(_shown, expected)),
-        _shown(verdict.ours),
-        _shown(verdict.difference, "+"),
+        " / ".join(map(number_text, expected)),
+        number_text(verdict.ours),
+        number_text(verdict.difference, "+"),
         "" if math.isnan(verdict.tolerance) else f"{verdict.tolerance:.3g}",
-        verdict.shown_state + beside,
+        verdict.shown_state + (f" ({reason})" if reason else ""),
     )
+
+
+def _not_obtained(verification: Verification) -> list[str]:
+    """Works whose tables nobody here has read; which tables and why where all numbers are listed."""
+    absent = verification.not_obtained
+    if verification.listed:
+        return [f"not obtained: {each.work}: {', '.join(each.tables)} ({each.why})" for each in absent]
+    return [f"tables not obtained: {'; '.join(each.work for each in absent)}; see --all"] if absent else []
 
 
 def _listed_grid(verification: Verification) -> Grid:
@@ -161,15 +259,3 @@ def _record(verification: Verification, verdict: Verdict) -> dict[str, Any]:
 
 def _number(value: float) -> float | str | None:
     return None if math.isnan(value) else json_number(value)
-
-
-def _shown(value: float, sign: str = "") -> str:
-    """Three decimals as the published table prints them; four digits for small numbers, none for rounding errors.
-
-    >>> _shown(20.1254), _shown(0.01234, "+"), _shown(-1e-9, "+")
-    ('20.125', '+0.01234', '+0.000')
-    """
-    if math.isnan(value):
-        return "–"
-    is_small = 1e-5 <= abs(value) < 0.1
-    return f"{value:{sign}.4g}" if is_small else f"{round(value, 3) + 0.0:{sign}.3f}"

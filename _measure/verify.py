@@ -153,7 +153,7 @@ def _obstacle(
     wanted = published.datasets[first.dataset]
     reasons = [] if way == protocol.measured_as else [f"protocol {way}"]
     if scored is None:
-        missing = f"not measured under {way}: {MEASURE_COMMAND} RUN --protocol {way}"
+        missing = f"not measured under {way}: {MEASURE_COMMAND} RUN --variants"
         return ("not comparable", "; ".join([*reasons, missing])) if reasons else ("not run", missing)
     if scored.dataset != wanted.renderset:
         known = wanted.renderset if wanted.renderset == first.dataset else f"{first.dataset} ({wanted.renderset})"

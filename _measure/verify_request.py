@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from _exchange.errors import InputError
@@ -11,9 +11,9 @@ from _measure.baseline import compare_to_baseline, read_baseline, store_into
 from _measure.measure import MeasureConfig, results_folder
 from _measure.published import Published
 from _measure.published_csv import with_user_rows
-from _measure.scored_run import ScoredRun
+from _measure.scored_run import ScoredRun, measure_command
 from _measure.seeds import SeedStudy, measure_seeds
-from _measure.verification import Verification, write_verification
+from _measure.verification import Verification, write_verification, write_verification_tables
 from _measure.verify import measured_protocols, published_verification
 
 PUBLISHED = "published"
@@ -41,16 +41,21 @@ class VerifyConfig:
     """Where networks run for --seeds: cpu, cuda or cuda:N."""
     store: Path | None = None
     """Put this run's table into a file of stored numbers, for --against in future."""
+    out: Path | None = None
+    """Folder for verify.* as text, CSV, Markdown, LaTeX and JSON; verify.json is always put into the run's folder."""
 
 
 def verify(config: VerifyConfig) -> Verification:
-    """Hold a run against numbers, and write ``verify.json`` into its folder.
+    """Hold a run against numbers, and write ``verify.json`` into its folder; a note says where that is not possible.
 
     Raises:
         InputError: there is no such run, it was not measured, or options contradict one another.
         FormatError: a file is damaged.
     """
-    run = results_folder(run_or_latest(config.path))
+    given = run_or_latest(config.path)
+    run = results_folder(given)
+    if not run.table("json").is_file():
+        raise InputError(f"Expected {run.table('json')}, found none.", next_step=_remedy(given))
     if config.seeds < 0 or config.workers < 0:
         raise InputError(f"Expected --seeds and --workers of at least 0, found {config.seeds} and {config.workers}.")
     if config.against != PUBLISHED and (config.rows or config.all or config.seeds):
@@ -59,11 +64,28 @@ def verify(config: VerifyConfig) -> Verification:
         verification = _against_published(run, config)
     else:
         verification = _against_baseline(run, Path(config.against))
-    write_verification(run, verification)
+    verification = _kept(run, verification)
+    if config.out is not None:
+        write_verification_tables(config.out, verification)
     if config.store is not None:
         for scored in measured_protocols(run).values():
             store_into(config.store, config.store.stem, scored)
     return verification
+
+
+def _kept(run: RunFolder, verification: Verification) -> Verification:
+    """Verdicts do not depend on a place to keep them: a run that is read-only is verified all the same."""
+    try:
+        write_verification(run, verification)
+    except OSError as error:
+        note = f"{run.verdicts} could not be written: {error.strerror or error}"
+        return replace(verification, notes=(*verification.notes, note))
+    return verification
+
+
+def _remedy(given: RunFolder) -> str:
+    there = given.path.is_dir()
+    return f"Run {measure_command(given)} first." if there else f"There is no folder {given.path}: choose another run."
 
 
 def _against_published(run: RunFolder, config: VerifyConfig) -> Verification:

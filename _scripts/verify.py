@@ -22,7 +22,7 @@ class Verify(Verb, VerifyConfig):
     Examples:
         python3 -m _scripts.verify                                     the latest run against the published numbers
         python3 -m _scripts.verify runs/mine --seeds 5                 with the spread of five draws of samples
-        python3 -m _scripts.verify runs/mine --rows mine.csv --all
+        python3 -m _scripts.verify runs/mine --rows mine.csv --all --out verdicts
         python3 -m _scripts.verify runs/mine --store baseline.json     keep its numbers
         python3 -m _scripts.verify runs/mine --against baseline.json
         python3 -m _scripts.verify runs/mine.tar --integrity           an archive of pack, or a run

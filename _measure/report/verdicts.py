@@ -9,9 +9,8 @@ from typing import Any
 from _exchange.errors import FormatError, InputError
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import read_json_object
+from _measure.grid import number_text
 from _measure.report.records import ShownVerdict, Verdicts
-
-_NO_NUMBER = "–"
 
 
 def read_verdicts(run: RunFolder) -> tuple[Verdicts | None, tuple[str, ...]]:
@@ -57,8 +56,5 @@ def _row(record: Mapping[str, Any]) -> ShownVerdict:
 
 
 def shown_number(number: float | str | None, sign: str = "") -> str:
-    """A number of a JSON file: three decimals as the published table prints them; four digits for small numbers."""
-    if number is None or not math.isfinite(float(number)):
-        return _NO_NUMBER if number is None else str(number)
-    value = float(number)
-    return f"{value:{sign}.3f}" if abs(value) >= 0.1 or value == 0 else f"{value:{sign}.4g}"
+    """A number of a JSON file, which writes infinity as a text and an absent number as null."""
+    return number_text(math.nan if number is None else float(number), sign)

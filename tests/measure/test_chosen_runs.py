@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -147,3 +148,31 @@ def test_a_run_that_moved_is_still_the_same_run(tmp_path: Path) -> None:
     shutil.copytree(path, tmp_path / "elsewhere" / "a")
     runs = read_runs([path, tmp_path / "elsewhere" / "a"], None)
     assert [run.name for run in runs] == [f"{tmp_path.name}/a", "elsewhere/a"]
+
+
+# -- the same characters ----------------------------------------------------------------------------------------
+
+
+def test_other_characters_of_the_same_names_are_refused(tmp_path: Path) -> None:
+    mine = write(tmp_path / "a", truths={"a/one": "11", "a/two": "22"})
+    other = write(tmp_path / "b", truths={"a/one": "11", "a/two": "33"})
+    with pytest.raises(InputError, match="1 of 2 items differ between a and b, first a/two") as caught:
+        read_runs([mine, other], None)
+    assert "--data" in str(caught.value)
+
+
+def test_every_two_runs_must_agree_on_the_truth_not_only_each_with_the_first(tmp_path: Path) -> None:
+    paths = [write(tmp_path / "a", truths={"a/one": "11"})]
+    paths += [write(tmp_path / name, truths={"a/one": "11", "a/two": name}) for name in ("b", "c")]
+    with pytest.raises(InputError, match="differ between b and c, first a/two"):
+        read_runs(paths, None)
+
+
+def test_truths_that_one_table_does_not_know_hinder_nothing(tmp_path: Path) -> None:
+    """Tables written before truths were recorded, and items whose truth could not be read."""
+    paths = [write(tmp_path / "a", truths={"a/one": "11"}), write(tmp_path / "b", truths={"a/two": "22"})]
+    old = write(tmp_path / "old")
+    table = json.loads((old / "table.json").read_text(encoding="utf-8"))
+    del table["truths"]
+    (old / "table.json").write_text(json.dumps(table), encoding="utf-8")
+    assert [run.name for run in read_runs([*paths, old], None)] == ["a", "b", "old"]

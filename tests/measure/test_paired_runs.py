@@ -180,7 +180,7 @@ def test_rows_are_scaled_and_all_there(tmp_path: Path) -> None:
     assert row_of(comparison, "360", "psnr").verdict == "tie"
     assert row_of(comparison, "front", "clip").verdict == "not run"
     text = comparisons_text([comparison])
-    assert f"clip not run in a, b: {NO_CLIP}\n" in text
+    assert f"clip not run in any run: {NO_CLIP}\n" in text
     cells = next(line.split() for line in text.split("\n") if line.split()[:2] == ["geom", "cd"])
     assert cells[2:5] == ["2.500", "4.500", "+2.000"]
     assert cells[-6:] == ["0", "4", "0", "4", "0", "worse"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
+from _exchange.items import Region
 from _exchange.protocol import CORRECTED, PAPER, Protocol
 from _measure.protocols import Settings
 from _measure.scoring import PARTS, NetworkFacts, Part, PartKeys
@@ -80,3 +82,29 @@ def test_the_network_and_the_number_of_samples_decide_one_part_each(benchmark_ru
     base = keys(benchmark_run, Settings(lpips_network="alex"))
     assert changed(base, keys(benchmark_run, Settings(lpips_network="vgg"))) == {"lpips"}
     assert changed(base, keys(benchmark_run, Settings(lpips_network="alex", sample_count=9))) == {"surfaces"}
+
+
+# -- the digest of a truth --------------------------------------------------------------------------------------
+
+
+def truth_digest(bench: SmallBenchmark, **changes: object) -> str:
+    parts = PartKeys(bench.predictions, Settings(CORRECTED, "alex"), FACTS, VERSIONS)
+    return parts.of_truth(replace(bench.truths[bench.items[0]], **changes))
+
+
+def test_truths_differ_by_content_and_not_by_place(benchmark_run: SmallBenchmark, tmp_path: Path) -> None:
+    truth = benchmark_run.truths[benchmark_run.items[0]]
+    copy = tmp_path / "elsewhere.glb"
+    copy.write_bytes(truth.character.read_bytes())
+    first = truth_digest(benchmark_run)
+    assert truth_digest(benchmark_run, character=copy) == first
+    copy.write_bytes(truth.character.read_bytes() + b" ")
+    assert truth_digest(benchmark_run, character=copy) != first
+    front = truth.pictures["ortho_front"]
+    front.write_bytes(front.read_bytes() + b" ")
+    assert truth_digest(benchmark_run) != first
+
+
+@pytest.mark.parametrize("changes", [{"region": Region(0, 0, 9, 9)}, {"head_position": (0, 1, 0)}])
+def test_what_is_compared_is_part_of_the_truth(benchmark_run: SmallBenchmark, changes: dict) -> None:
+    assert truth_digest(benchmark_run, **changes) != truth_digest(benchmark_run)

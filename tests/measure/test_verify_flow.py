@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from _exchange.errors import InputError
 from _exchange.run_folder import RunFolder
 from _measure.measure import MeasureConfig, measure
+from _measure.scored_run import ScoredRun
 from _measure.verify_request import VerifyConfig, verify
 from _scripts.verify import Verify, run
 from tests.measure.invented_animerecon import Invented, make_invented
@@ -27,17 +32,18 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> Invented:
 
 @pytest.fixture(scope="module")
 def measured(invented: Invented, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """Measured under both protocols, without any network."""
+    """Measured without any network: all under `paper`; a few under `corrected`, which is comparable with none."""
     results = RunFolder(tmp_path_factory.mktemp("results"))
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("ANIME3D_WEIGHTS", raising=False)
         patch.setenv("XDG_CACHE_HOME", str(results.path / "cache"))
-        for protocol, folder in (("paper", results), ("corrected", results.variant("corrected"))):
+        for protocol, folder, limit in (("paper", results, 0), ("corrected", results.variant("corrected"), 3)):
             config = MeasureConfig(
                 path=invented.predictions,
                 data=invented.data,
                 out=folder.path,
                 protocol=protocol,
+                limit=limit,
                 workers=1,
                 offline=True,
             )
@@ -68,6 +74,55 @@ def test_the_command_leaves_with_1_where_a_row_is_off(measured: RunFolder) -> No
     assert "off by" in outcome.text
     assert "geom    cd" in outcome.text
     assert json.loads(measured.verdicts.read_text(encoding="utf-8"))["counts"] == outcome.data["counts"]
+
+
+def test_tables_say_which_truth_an_item_was_held_against(measured: RunFolder) -> None:
+    paper, corrected = (ScoredRun.read(folder).truths for folder in (measured, measured.variant("corrected")))
+    assert list(paper) == list(ITEMS)
+    assert corrected == {item: paper[item] for item in ITEMS[:3]}, "the protocol is no part of the truth"
+
+
+def test_a_folder_that_cannot_be_written_is_verified_all_the_same(tmp_path: Path) -> None:
+    folder = write_published_run(tmp_path, published_column(CARDS[0]))
+    folder.verdicts.mkdir()
+    outcome = run(Verify(path=folder.path))
+    assert outcome.exit_code == 0
+    assert f"{folder.verdicts} could not be written: " in outcome.text
+    assert outcome.data["counts"]["reproduced"] == 12
+    assert any("could not be written" in note for note in outcome.data["notes"])
+
+
+def test_verdicts_are_written_in_every_format_where_asked(tmp_path: Path) -> None:
+    rows = published_column(CARDS[0])
+    folder = write_published_run(tmp_path / "run", {**rows, ("geom", "cd"): math.inf})
+    outcome = run(Verify(path=folder.path, out=tmp_path / "out"))
+    written = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "out").iterdir()}
+    assert sorted(written) == ["verify.csv", "verify.json", "verify.md", "verify.tex", "verify.txt"]
+    assert outcome.text.endswith(written["verify.txt"])
+    assert written["verify.json"] == folder.verdicts.read_text(encoding="utf-8")
+    assert "| geom | cd | 1.329 / 1.328 | inf | +inf | 0.01 | off by +inf |" in written["verify.md"]
+    assert r"geom & cd & 1.329 / 1.328 & inf & +inf & 0.01 & off by +inf \\" in written["verify.tex"]
+    lines = list(csv.DictReader(io.StringIO(written["verify.csv"])))
+    assert len(lines) == 24
+    cd = next(line for line in lines if line["metric"] == "cd")
+    assert (cd["published"], cd["ours"], cd["state"]) == ("1.329 / 1.328", "inf", "off")
+
+
+@pytest.mark.parametrize(("made", "remedy"), [(True, "Run python3 -m _scripts.measure"), (False, "There is no folder")])
+def test_a_run_without_scores_says_what_to_do(tmp_path: Path, made: bool, remedy: str) -> None:
+    path = tmp_path / "run"
+    if made:
+        path.mkdir()
+    with pytest.raises(InputError, match=rf"table\.json, found none\. {remedy} {path}"):
+        verify(VerifyConfig(path=path))
+
+
+def test_predictions_in_the_original_layout_are_named_as_they_were_given(
+    invented: Invented, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=f"Run python3 -m _scripts.measure {invented.predictions} first"):
+        verify(VerifyConfig(path=invented.predictions))
 
 
 def test_seeds_repeat_the_surfaces_alone_and_pictures_are_scored_once(

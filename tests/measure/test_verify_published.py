@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from _exchange.run_folder import RunFolder
 from _exchange.scores import Score, read_scores, write_scores
 from _measure.published import Published
 from _measure.verdict import Verdict, judge
-from _measure.verification import verification_data, verification_text, write_verification
+from _measure.verification import WRITERS, Verification, verification_data, verification_text, write_verification
 from _measure.verify import published_verification, verify_published
 from tests.measure.published_runs import (
     ALEXNET,
@@ -142,7 +143,7 @@ def test_corrected_is_not_comparable_whatever_its_values(tmp_path: Path) -> None
     assert states(run, "corrected") == {"not comparable"}
     assert all("protocol corrected" in reason for reason in reasons(run, "corrected").values())
     assert states(run, "paper") == {"not run"}
-    assert all("--protocol paper" in reason for reason in reasons(run, "paper").values())
+    assert all("measure RUN --variants" in reason for reason in reasons(run, "paper").values())
 
 
 def test_a_variant_brings_the_protocol_that_the_run_has_not(tmp_path: Path) -> None:
@@ -224,7 +225,7 @@ def test_a_metric_that_did_not_run_says_why(tmp_path: Path) -> None:
     assert verification.holds
     assert verification.counts["not run"] == 3
     text = verification_text(verification)
-    assert "front clip, back clip, 360 clip: not run: no weights. Run the command." in text
+    assert "clip: no weights. Run the command.\n" in text
 
 
 def test_a_value_of_ours_is_shown_whatever_its_state(tmp_path: Path) -> None:
@@ -250,6 +251,46 @@ def test_text_shows_both_columns_and_who_they_were_published_for(tmp_path: Path)
     assert "published for PAniC-3D; this run is invented" in text
     assert "not obtained: PAniC-3D, arXiv 2303.14587" in text
     assert "last item alone" in text
+
+
+def test_what_is_true_of_all_rows_is_said_once(tmp_path: Path) -> None:
+    run = write_published_run(tmp_path, FIRST, dataset="own", without={"cd": 1}, network="vgg")
+    text = verification_text(published_verification(run, Published.read()))
+    paper = text.partition("protocol corrected")[0]
+    assert "all rows: dataset own instead of AnimeRecon (daredemoE)\n" in paper
+    assert paper.count("dataset own instead") == 1
+    assert "\nlpips: LPIPS-vgg instead of LPIPS-AlexNet\n" in paper
+    assert "not comparable (67 of 68 items)" in paper
+
+
+def test_a_row_is_named_with_its_subset_where_others_of_its_metric_differ(tmp_path: Path) -> None:
+    run = write_published_run(tmp_path, FIRST)
+    first = (ITEMS[0], "psnr", "ortho_front")
+    odd = [replace(s, value=math.inf) if (s.item, s.metric, s.view) == first else s for s in read_scores(run.scores)]
+    write_scores(run.scores, odd)
+    text = verification_text(published_verification(run, Published.read()))
+    assert f"\nfront psnr: {ITEMS[0]} is inf\n" in text
+
+
+def test_text_says_where_the_tolerances_of_judged_rows_come_from(tmp_path: Path) -> None:
+    run = write_published_run(tmp_path, FIRST)
+    text = verification_text(published_verification(run, Published.read()))
+    line = "tolerance of clip, lpips, psnr, cd, f1@5, f1@10: smallest tolerance before seeds are measured"
+    assert text.count("tolerance of ") == 1
+    assert line in text
+
+
+def test_works_that_were_not_obtained_are_explained_where_all_numbers_are_listed(tmp_path: Path) -> None:
+    run = write_published_run(tmp_path, FIRST)
+    text = verification_text(published_verification(run, Published.read(), list_all=True))
+    assert "not obtained: CharacterGen, arXiv 2402.17214: 2D and 3D comparison, user study (only the" in text
+
+
+def test_nothing_to_compare_is_shown_in_every_format() -> None:
+    nothing = Verification("stored", "mine", "own", ())
+    for write in WRITERS.values():
+        assert "off" not in write(nothing)
+    assert "0 rows: nothing to compare" in verification_text(nothing)
 
 
 def test_a_run_of_the_method_itself_has_no_note(tmp_path: Path) -> None:

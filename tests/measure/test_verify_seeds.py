@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from _exchange.errors import InputError
+from _measure.grid import grid_text
 from _measure.measure import MeasureConfig
 from _measure.published import Published
 from _measure.scored_run import ScoredRun
-from _measure.seeds import SeedRow, SeedStudy, measure_seeds, read_seeds, seed_folder, seed_lines, seed_records
+from _measure.seeds import SeedRow, SeedStudy, measure_seeds, read_seeds, seed_folder, seed_grid, seed_records
 from _measure.verification import verification_data, verification_text
 from _measure.verify import published_verification
 from tests.measure.published_runs import CARDS, FLOORS, published_column, write_published_run
@@ -70,7 +71,7 @@ def test_ranks_of_published_values(tmp_path: Path) -> None:
 def test_outside_is_said(tmp_path: Path) -> None:
     study = study_of(tmp_path, [1.40, 1.42])
     rows = [row for row in Published.read().rows() if (row.first.subset, row.first.metric) == CD]
-    text = "\n".join(seed_lines(study, rows))
+    text = grid_text(seed_grid(study, rows))
     assert "outside, 0 of 2 seeds below it" in text
     assert "the seeds do not touch it" in text
 
@@ -126,7 +127,7 @@ def test_a_seed_without_a_finite_value_is_off_and_shown(tmp_path: Path, odd: flo
     row = study.row(*CD)
     assert row is not None
     assert row.touched
-    assert str(odd) in "\n".join(seed_lines(study, []))
+    assert str(odd) in grid_text(seed_grid(study, []))
 
 
 def test_rows_that_one_seed_lacks_are_left_out(tmp_path: Path) -> None:
