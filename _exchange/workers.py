@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal, NoReturn, TypeVar
 
@@ -24,7 +25,7 @@ Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 Executor = Literal["local", "ray"]
 """Where workers run: processes of this machine, or those of a Ray cluster (see `ray_workers`)."""
-_SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_BETWEEN_LOOKS = 0.1
 
 
 class WorkerDied(SuiteError):
@@ -115,12 +116,32 @@ def _together(
 
 
 def _submit(pool: ProcessPoolExecutor, piece: Any) -> Future[Any]:
-    """Hand a piece to the pool; the processes that this starts are born deaf to Ctrl-C, also before `_begin`."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
+    """Hand a piece to the pool, which may start processes; they are born deaf to Ctrl-C, also before `_begin`."""
+    with _ctrl_c_waits():
         return pool.submit(_work_on, piece)
+
+
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Ctrl-C is heard after the block; processes that are started in it inherit the blocked signal.
+
+    Blocking alone does not keep it from this process: a thread of a numerical library takes the signal, and Python
+    raises KeyboardInterrupt in the main thread all the same, perhaps between a process and what it is told to do.
+    """
+    presses: list[int] = []
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    handler = signal.getsignal(signal.SIGINT)
+    is_heard = callable(handler) and threading.current_thread() is threading.main_thread()
+    try:
+        if is_heard:
+            signal.signal(signal.SIGINT, lambda number, _: presses.append(number))
+        yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if is_heard:
+            signal.signal(signal.SIGINT, handler)
+        if presses:
+            signal.raise_signal(signal.SIGINT)
 
 
 # -- inside a worker --------------------------------------------------------------------------------------------
