@@ -206,7 +206,7 @@ def _parse(root: dict[str, Any]) -> Manifest:
 
 def _licence(value: Any, place: str) -> Licence:
     _only_keys(value, {"name", "address", "sentence"}, set(), place)
-    address = _text(value, "address", place, is_https, "an https address")
+    address = _text(value, "address", place, _is_https, "an https address")
     return Licence(_text(value, "name", place), address, _text(value, "sentence", place))
 
 
@@ -226,13 +226,13 @@ def _file(value: Any, licences: dict[str, Licence], place: str) -> ManifestFile:
         raise FormatError(f"{place}.on_first_need", wanted, repr(on_first_need))
     licence = _text(value, "licence", place, licences.__contains__, f"one of {', '.join(licences)}")
     return ManifestFile(
-        name=_text(value, "name", place, is_plain_name, "a plain name"),
+        name=_text(value, "name", place, _is_plain_name, "a plain name"),
         what=_text(value, "what", place),
-        file_name=_text(value, "file_name", place, is_plain_name, "a plain file name"),
-        sha256=_text(value, "sha256", place, is_sha256, "64 hexadecimal digits"),
+        file_name=_text(value, "file_name", place, _is_plain_name, "a plain file name"),
+        sha256=_text(value, "sha256", place, _is_sha256, "64 hexadecimal digits"),
         size=size,
         size_is_exact=exact,
-        url=_text(value, "url", place, is_https, "an https address") if "url" in value else "",
+        url=_text(value, "url", place, _is_https, "an https address") if "url" in value else "",
         by_hand=_text(value, "by_hand", place) if "by_hand" in value else "",
         in_package=_text(value, "in_package", place, _is_inside, "package/path") if "in_package" in value else "",
         licence=licences[licence],
@@ -253,21 +253,21 @@ def _gated(value: Any, place: str) -> Gated:
         parts.append(GatedPart(_text(part, "what", at), patterns))
     if not parts:
         raise FormatError(f"{place}.parts", "at least one", "none")
-    return Gated(name=_text(value, "name", place, is_plain_name, "a plain name"), parts=tuple(parts), **texts)
+    return Gated(name=_text(value, "name", place, _is_plain_name, "a plain name"), parts=tuple(parts), **texts)
 
 
-def is_sha256(text: str) -> bool:
+def _is_sha256(text: str) -> bool:
     """Whether `text` is a digest in lower case."""
     return re.fullmatch(r"[0-9a-f]{64}", text) is not None
 
 
-def is_https(text: str) -> bool:
+def _is_https(text: str) -> bool:
     """Whether `text` is an https address with a host and without a password."""
     parts = urlsplit(text)
     return parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc and text.isascii()
 
 
-def is_plain_name(text: str) -> bool:
+def _is_plain_name(text: str) -> bool:
     """Whether `text` can be a file name everywhere: letters, digits, dot, minus, underscore; not hidden."""
     return len(text) <= _LONGEST_NAME and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", text) is not None
 
