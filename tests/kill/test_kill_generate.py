@@ -19,19 +19,26 @@ from tests.methods.quick_method import write_distribution
 REPOSITORY = Path(__file__).resolve().parents[2]
 ITEMS = 8
 FILES_PER_ITEM = 33
-KILLS = 5
+WORKERS_OF_KILLED_RUNS = (1, 2, 1, 2)
 PATIENCE_S = 120
 """Until a step of one killed run is given up; nothing is measured with it."""
 
 PROGRAM = """
-import sys
+import signal, sys
 from pathlib import Path
 from _methods.generate import GenerateOptions, generate
 from tests.methods.tiny_dataset import TinyDataset
 
+def open_gate_and_interrupt(number, frame):
+    gate.touch()
+    raise KeyboardInterrupt
+
 if __name__ == "__main__":
-    options = GenerateOptions(out=Path(sys.argv[1]), method="quick", workers=int(sys.argv[2]))
-    generate(TinyDataset(count=int(sys.argv[3])), options)
+    run, workers, items, closed = Path(sys.argv[1]), *map(int, sys.argv[2:])
+    gate = run.with_name(run.name + "-gate")
+    signal.signal(signal.SIGINT, open_gate_and_interrupt)
+    options = GenerateOptions(out=run, method="quick", workers=workers)
+    generate(TinyDataset(count=items, closed=closed, gate=gate), options)
 """
 
 
@@ -44,10 +51,11 @@ def folder(tmp_path_factory):
     return folder
 
 
-def _start(folder: Path, run: Path, workers: int, **settings: bool) -> subprocess.Popen:
+def _start(folder: Path, run: Path, workers: int, closed: int = ITEMS, **settings: bool) -> subprocess.Popen:
+    """A run that waits at the item number `closed`, so that nothing depends on who is quicker."""
     path = os.pathsep.join([str(REPOSITORY), str(folder)])
     environment = {**os.environ, "PYTHONPATH": path, "ANIME3D_PROGRESS": "off"}
-    command = [sys.executable, str(folder / "program.py"), str(run), str(workers), str(ITEMS)]
+    command = [sys.executable, str(folder / "program.py"), str(run), str(workers), str(ITEMS), str(closed)]
     return subprocess.Popen(command, cwd=folder, env=environment, **settings)
 
 
@@ -75,17 +83,18 @@ def _files_since(run: Path, started_ns: int) -> int:
     return count
 
 
-def _run_and_kill(folder: Path, run: Path, workers: int, files: int) -> bool:
-    """Start, and kill when so many files were written; whether the process was still at work."""
+def _run_and_kill(folder: Path, run: Path, workers: int, files: int, closed: int) -> None:
+    """Start, and kill at work when so many files were written."""
     started_ns, deadline = time.time_ns(), time.monotonic() + PATIENCE_S
-    process = _start(folder, run, workers)
-    while process.poll() is None and _files_since(run, started_ns) < files:
+    process = _start(folder, run, workers, closed)
+    while _files_since(run, started_ns) < files:
+        assert process.poll() is None, "it ended before the kill"
         assert time.monotonic() < deadline, "the run makes no progress"
         time.sleep(0.002)
-    was_running = process.poll() is None
+    workers_of_it = _children(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait(PATIENCE_S)
-    return was_running
+    _wait_until_ended(workers_of_it, deadline)
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +108,11 @@ def expected(folder):
 
 def test_killed_runs_end_with_the_bytes_of_an_undisturbed_one(folder, expected):
     random = np.random.default_rng(20230324)
-    for kill in range(KILLS):
+    closed = 0
+    for workers in WORKERS_OF_KILLED_RUNS:
+        closed += workers  # so many new items: more files than it may write
         files = int(random.integers(1, FILES_PER_ITEM))
-        assert _run_and_kill(folder, folder / "killed", workers=1 + kill % 2, files=files), "it ended before the kill"
+        _run_and_kill(folder, folder / "killed", workers, files, closed)
     assert not _is_complete(folder / "killed")
 
     _finish(folder, folder / "killed", workers=2)
@@ -116,7 +127,7 @@ def _is_complete(run: Path) -> bool:
 def test_ctrl_c_ends_all_processes_and_leaves_a_run_that_goes_on(folder, expected):
     run = folder / "interrupted"
     started_ns, deadline = time.time_ns(), time.monotonic() + PATIENCE_S
-    process = _start(folder, run, workers=2, start_new_session=True)
+    process = _start(folder, run, workers=2, closed=ITEMS - 1, start_new_session=True)
     while _files_since(run, started_ns) < 2 * FILES_PER_ITEM:
         assert time.monotonic() < deadline, "the run makes no progress"
         time.sleep(0.005)
@@ -131,7 +142,7 @@ def test_ctrl_c_ends_all_processes_and_leaves_a_run_that_goes_on(folder, expecte
 
 
 def test_workers_end_when_their_parent_is_killed(folder):
-    process = _start(folder, folder / "orphans", workers=2)
+    process = _start(folder, folder / "orphans", workers=2, closed=1)
     deadline = time.monotonic() + PATIENCE_S
     while not (children := _children(process.pid)) or not _result_files(folder / "orphans"):
         assert time.monotonic() < deadline, "no worker started"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +31,16 @@ def method_input(portrait: NDArray[np.uint8], name: str = "made/disc") -> Method
 
 @dataclass(frozen=True)
 class TinyDataset:
-    """Discs of growing radius; the items named in `broken` cannot be read."""
+    """Discs of growing radius; the items named in `broken` cannot be read.
+
+    From the item number `closed` on, reading waits until there is a file `gate`.
+    """
 
     root: Path = Path("tiny")
     count: int = 3
     broken: tuple[str, ...] = ()
+    closed: int = 1000
+    gate: Path = Path("gate")
     renderset: str = "tiny"
     default_protocol: str = "corrected"
 
@@ -44,7 +50,10 @@ class TinyDataset:
     def method_input(self, item: ItemId) -> MethodInput:
         if str(item) in self.broken:
             raise InputError(f"Expected a portrait of {item}, found none.")
-        return method_input(portrait_of_disc(60 + 20 * int(item.idx[4:])), str(item))
+        number = int(item.idx[4:])
+        while number >= self.closed and not self.gate.exists():
+            time.sleep(0.01)
+        return method_input(portrait_of_disc(60 + 20 * number), str(item))
 
     def digest(self, items: Sequence[ItemId] | None = None) -> str:
         wanted = self.items() if items is None else items
