@@ -18,12 +18,29 @@ from tests.databacks.tiny_characters import cube, files_below, write_tiny
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAM = """
-import sys
+import os, signal, sys, time
 from pathlib import Path
 from _databacks.prepare import PrepareConfig, prepare
-source, out, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-prepare(PrepareConfig(source=source, out=out, kinds=("ortho",), backend="cpu", workers=workers))
+
+source, out, gate = map(Path, sys.argv[1:4])
+workers, moment = map(int, sys.argv[4:])
+rename = os.replace
+
+def wait_and_rename(temporary, path):
+    while sum(len(files) for _, _, files in os.walk(out)) >= moment and not gate.exists():
+        time.sleep(0.005)
+    rename(temporary, path)
+
+def open_gate_and_interrupt(number, frame):
+    gate.touch()
+    raise KeyboardInterrupt
+
+os.replace = wait_and_rename
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, open_gate_and_interrupt)
+    prepare(PrepareConfig(source=source, out=out, kinds=("ortho",), backend="cpu", workers=workers))
 """
+NEVER = 1000
 SEED = 20231
 DEADLINE_SECONDS = 120
 
@@ -44,14 +61,21 @@ def undisturbed(source):
     return files_below(out)
 
 
-def start(source, out, workers):
+def start(source, out, workers, moment=NEVER):
+    """`prepare`, which waits in the middle of a write when there are `moment` files: it cannot end before its kill."""
+    program = source.parent / "program.py"
+    program.write_text(PROGRAM)
     environment = os.environ | {"ANIME3D_PROGRESS": "off", "PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-c", PROGRAM, str(source), str(out), str(workers)]
+    command = [sys.executable, program, source, out, gate_of(out), str(workers), str(moment)]
     return subprocess.Popen(command, env=environment, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
 
 
+def gate_of(out):
+    """The file that lets those who wait go on."""
+    return out.with_name(f"{out.name}-gate")
+
+
 def wait_for(condition):
-    """Poll quickly, so that the moment is as random as its condition."""
     end = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         assert time.monotonic() < end, "nothing happened"
@@ -87,20 +111,20 @@ def test_killed_at_random_moments_and_started_again(source, undisturbed):
     workers = []
     moments = sorted(random.Random(SEED).sample(range(1, len(undisturbed)), 5))
     for number, files in enumerate(moments):
-        process = start(source, out, workers=2 - number % 2)
-        wait_for(lambda files=files, process=process: file_count(out) >= files or process.poll() is not None)
+        process = start(source, out, 2 - number % 2, files)
+        wait_for(lambda files=files: file_count(out) >= files)
         workers += children_of(process.pid)
         process.kill()
         assert process.wait() == -signal.SIGKILL
+    wait_for(lambda: not any(is_alive(pid) for pid in workers))
     assert start(source, out, workers=1).wait(DEADLINE_SECONDS) == 0
-    assert not any(is_alive(pid) for pid in workers)
     assert files_below(out) == undisturbed
     assert not list(out.rglob(f"{TEMPORARY_PREFIX}*"))
 
 
 def test_interrupted_by_ctrl_c_and_started_again(source, undisturbed):
     out = source.parent / "interrupted"
-    process = start(source, out, workers=2)
+    process = start(source, out, workers=2, moment=len(undisturbed) // 3)
     wait_for(lambda: file_count(out) >= len(undisturbed) // 3)
     process.send_signal(signal.SIGINT)
     assert process.wait(DEADLINE_SECONDS) != 0
@@ -111,8 +135,9 @@ def test_interrupted_by_ctrl_c_and_started_again(source, undisturbed):
 
 def test_two_at_once_on_one_folder_are_refused(source):
     out = source.parent / "twice"
-    first = start(source, out, workers=1)
+    first = start(source, out, workers=1, moment=2)
     wait_for(lambda: file_count(out) >= 2)
     second = start(source, out, workers=1)
     assert second.wait(DEADLINE_SECONDS) != 0
+    gate_of(out).touch()
     assert first.wait(DEADLINE_SECONDS) == 0
