@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from _exchange.errors import SuiteError
 from _exchange.items import SCORED_CAMERAS
 from _exchange.scores import Score
+from _measure.sentences import without_folders
 
 _ORDER = {view: place for place, view in enumerate(("", *SCORED_CAMERAS))}
 
@@ -34,6 +36,12 @@ class ItemScores:
 
     scores: tuple[Score, ...]
     problems: tuple[Problem, ...] = ()
+
+    def without_folders(self, folders: Sequence[Path]) -> ItemScores:
+        """The same, its reasons with paths below these folders."""
+        reasons = (without_folders(problem.reason, folders) for problem in self.problems)
+        problems = tuple(replace(problem, reason=reason) for problem, reason in zip(self.problems, reasons))
+        return ItemScores(self.scores, problems)
 
 
 def joined(parts: Iterable[ItemScores]) -> ItemScores:

@@ -66,10 +66,12 @@ class MeasuredRun:
 
     Attributes:
         table: of the protocol asked for.
+        results: folder that got scores and tables.
         beside: variants side by side and switches, where these were asked for.
     """
 
     table: Table
+    results: RunFolder
     beside: tuple[VariantTable, ...] = ()
 
 
@@ -138,6 +140,7 @@ def measure_shard(config: MeasureConfig, *, with_variants: bool = False) -> Meas
         device=config.device,
         may_download=not config.offline,
         truth_cache=user_truth_cache(),
+        folders=(subject.run.path, subject.dataset.root),
     )
     tables = measure_targets(subject.home.measured, targets, subject.items, subject.dataset.truth, options)
     if isinstance(tables, Unfinished):
@@ -148,7 +151,7 @@ def measure_shard(config: MeasureConfig, *, with_variants: bool = False) -> Meas
         beside = write_variant_tables(subject.results, measured)
     weights = {name: digest for table in tables for name, digest in table.weights.items()}
     seal_run(subject.home, subject.run.path, subject.items, subject.dataset, weights)
-    return MeasuredRun(tables[0], beside)
+    return MeasuredRun(tables[0], subject.results, beside)
 
 
 def results_folder(run: RunFolder) -> RunFolder:

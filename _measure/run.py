@@ -44,6 +44,7 @@ class MeasureOptions:
         device: where networks run: ``cpu``, ``cuda`` or ``cuda:N``.
         may_download: whether small weights may be fetched.
         truth_cache: folder of visible true surfaces; None keeps none.
+        folders: of run and dataset; results name the files in them by their place below these.
     """
 
     title: str = ""
@@ -56,6 +57,7 @@ class MeasureOptions:
     device: str = "cpu"
     may_download: bool = True
     truth_cache: Path | None = None
+    folders: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,13 @@ def measure_targets(
     chosen = [choose_networks(t.settings, options.device, may_download=options.may_download) for t in targets]
     ways = [WayOfScoring(t.predictions, t.settings, networks.facts) for t, networks in zip(targets, chosen)]
     work = Work(
-        options.workers, options.executor, options.shard, options.device, options.truth_cache, versions=_versions()
+        workers=options.workers,
+        executor=options.executor,
+        shard=options.shard,
+        device=options.device,
+        truth_cache=options.truth_cache,
+        folders=options.folders,
+        versions=_versions(),
     )
     answers = score_items(journal, ways, items, truth_of, work)
     scored = [item for item in items if all(item in answer.scores for answer in answers)]

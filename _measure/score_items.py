@@ -43,7 +43,7 @@ class Work:
     """How the work is done; nothing of it shows in the results, but for the device.
 
     Attributes:
-        workers, executor, shard, device, truth_cache: as in `MeasureOptions`.
+        workers, executor, shard, device, truth_cache, folders: as in `MeasureOptions`.
         versions: of Python and the libraries, for keys.
     """
 
@@ -52,6 +52,7 @@ class Work:
     shard: Shard = field(default_factory=Shard)
     device: str = "cpu"
     truth_cache: Path | None = None
+    folders: tuple[Path, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -100,7 +101,11 @@ def score_items(
     faults = _score(journal, ways, pieces, known, work)
     if work.shard.count > 1:
         known |= read_journal(journal)  # what the other shards added meanwhile
-    return [Answers(plan.answers(way, known, faults), plan.digests) for way in range(len(ways))]
+    by_way = [plan.answers(way, known, faults) for way in range(len(ways))]
+    return [
+        Answers({item: scored.without_folders(work.folders) for item, scored in answers.items()}, plan.digests)
+        for answers in by_way
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +139,10 @@ class _Plan:
                         truths[item] = truths.get(item) or truth_of(item)
                         keys[place][item] = maker.of(item, truths[item])
                         digests[item] = digests.get(item) or maker.of_truth(truths[item])
-                except (SuiteError, OSError) as error:
+                except SuiteError as error:
                     failure = str(error)
+                except OSError as error:
+                    failure = f"Expected to read {error.filename}, found: {error.strerror}."
                 if failure:
                     missing[place][item] = _nothing(item, failure)
         return cls(truths, digests, keys, missing)
@@ -181,7 +188,8 @@ def _score(
                 faults[piece.item] = _nothing(piece.item, _DEATH if isinstance(answer, WorkerDied) else answer.reason)
                 shown.advance(str(piece.item), failed=True)
                 continue
-            for task, scored in zip(piece.tasks, answer):
+            for task, with_folders in zip(piece.tasks, answer):
+                scored = with_folders.without_folders(work.folders)
                 append_scores(journal, str(piece.item), task.part, task.key, scored)
                 known[str(piece.item), task.part, task.key] = scored
             shown.advance(str(piece.item), failed=any(scored.problems for scored in answer))

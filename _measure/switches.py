@@ -20,7 +20,7 @@ class Switch:
     Attributes:
         field: its name.
         decided: when: by measuring, when the run was generated, or when the true pictures were drawn.
-        sentence: what it changes.
+        sentence: what `paper` does and what `corrected` does, for people who read no specification.
     """
 
     field: str
@@ -58,80 +58,86 @@ SWITCHES = (
     Switch(
         "lpips_range",
         "measuring",
-        "LPIPS through AlexNet is fed pictures in [0, 1], as the published evaluation did, or in [−1, 1], for which "
-        "its heads were trained.",
+        "In paper LPIPS is fed pictures in [0, 1]; in corrected in [−1, 1], the range for which its weights were "
+        "trained.",
     ),
     Switch(
         "psnr_peak",
         "measuring",
-        "The peak of PSNR is the spread of the true picture, which is below 1 in a crop without white and lowers the "
-        "value, or always 1.",
+        "In paper the peak of PSNR is the brightest value of the true picture, which lies below 1 in a crop without "
+        "white and lowers the PSNR; in corrected it is always 1.",
     ),
     Switch(
         "f1_aggregate",
         "measuring",
-        "The F1 rows show the last item of the list alone, because each item overwrote the one before, or the mean "
-        "over all items.",
+        "In paper the F1 rows show the last item of the list alone, because the published evaluation overwrites each "
+        "item by the next; in corrected they show the mean over all items.",
     ),
     Switch(
         "truth_region",
         "measuring",
-        "The region of interest cuts the true surface before the turn to world axes, mirrored left to right, or after, "
-        "as it cuts the predicted one; regions in the middle of the picture do not notice.",
+        "In paper the region of interest is mirrored left to right where it cuts the true surface; in corrected it "
+        "cuts the true and the predicted surface alike. A region in the middle of the picture is its own mirror image.",
     ),
     Switch(
         "truth_box_bounds_y",
         "measuring",
-        "The true surface ends at |y| ≤ 0.25 m, so tall hair and ears have nothing to meet, or is limited in height by "
-        "the region alone.",
+        "In paper the true surface ends 0.25 m above and below the middle of the head, so a prediction of taller hair "
+        "or ears has nothing to meet; in corrected the region of interest alone limits its height.",
     ),
     Switch(
         "truth_pose",
         "measuring",
-        "The true surface is the file's bind pose, arms out and nodes ignored, or the character posed as it was drawn.",
+        "In paper the true surface is the character as stored in its file, arms stretched out; in corrected it is "
+        "posed as it was drawn.",
     ),
     Switch(
         "sample_seed",
         "measuring",
-        "Surface samples follow the run's seed, one draw of many, or the item's name, always the same draw: the "
-        "difference is chance.",
+        "In paper the points drawn on surfaces follow the seed of the run; in corrected the name of the item alone. "
+        "Any difference is chance.",
     ),
     Switch(
         "clip_precision",
         "measuring",
-        "CLIP runs in the device's habitual precision, half on a GPU, which rounds the cosine to steps of 0.0005, or "
-        "in float32; on a CPU both are float32.",
+        "In paper CLIP computes as the device is used to, in half precision on a GPU, which rounds the similarity to "
+        "steps of 0.0005; in corrected in float32. On a CPU both are float32.",
     ),
     Switch(
         "shading",
         "drawing",
-        "True pictures are drawn unlit with the original's alpha test, or with materials as the file means them.",
+        "In paper true pictures are drawn unlit, with the alpha test of the original; in corrected with materials as "
+        "the file means them.",
     ),
     Switch(
         "lattice",
         "generating",
-        "The density volume is asked on the original's grid, sheared by up to 2.7 mm and scaled by 0.4 %, or on a true "
-        "one.",
+        "In paper the density volume is read on the original's grid, which is sheared by up to one step and shrunk by "
+        "one part in its number of steps (2.7 mm and 0.4 % at 256); in corrected on a regular grid.",
     ),
     Switch(
         "mesh_cull",
         "generating",
-        "Meshes come from densities activated twice, a blocky hull of voxels, or from the iso-surface of density ½.",
+        "In paper meshes come from densities that were activated twice, which gives a blocky hull of voxels; in "
+        "corrected from the surface where the density is ½.",
     ),
     Switch(
         "planes_noise",
         "generating",
-        "The backbone's noise is drawn anew for every picture, or is the stored constant, as in meshes.",
+        "In paper the noise of the generator's backbone is drawn anew for every picture; in corrected it is the stored "
+        "constant, for pictures as for meshes.",
     ),
     Switch(
         "depth_clamp",
         "generating",
-        "Depth maps are clamped to the sample depths of all views drawn together, or of each view.",
+        "In paper depth maps are clamped to the sample depths of all views drawn together; in corrected to those of "
+        "their own view.",
     ),
     Switch(
         "view_draws",
         "generating",
-        "Sample positions of pictures come from one stream through all views, or from a seed per camera.",
+        "In paper the random sample positions along rays come from one stream through all views; in corrected each "
+        "camera has a seed of its own.",
     ),
 )
 """Every field of `Protocol` but its name."""

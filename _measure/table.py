@@ -26,6 +26,8 @@ from _measure.item_scores import Problem
 from _measure.statistics import RESAMPLES
 
 SCHEMA_VERSION = 2
+UNITS = "clip, lpips, ssim, f1 ×100; psnr in dB; cd and chamfer in cm; all lpips unscaled; ± is one standard error"
+"""Of the value columns of tables, for people."""
 _NOT_RUN, _NO_VALUE = "not run", "–"
 _PROBLEMS_PER_ITEM = 3
 _COLUMNS = (
@@ -161,7 +163,7 @@ def header_lines(table: Table) -> list[str]:
         table.title,
         f"protocol {table.protocol}, {len(table.items)} items, {complete} complete{made}{unpasted}",
         f"LPIPS v0.1 through {table.lpips_network}{device}; {table.sample_count} samples per surface{seed}",
-        "clip, lpips, ssim, f1 ×100; psnr in dB; cd and chamfer in cm; all lpips unscaled; ± is one standard error",
+        UNITS,
         f"95 % interval: of the mean over items, bootstrap with {RESAMPLES:,} resamples of items",
     ]
     if table.weights:

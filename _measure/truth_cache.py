@@ -1,9 +1,9 @@
 """Visible true surfaces kept between calls: winding numbers are most of what a true surface costs (0.2–0.4 CPU-s).
 
-One file per character, pose and version of the libraries, named by the digest of all of them; its first line is the
-digest of the rest, and a file that does not match it is made anew. What is kept is the surface before the cuts to box
-and region, so every protocol of one pose shares it. Writes are atomic; a folder that cannot be read or written keeps
-nothing and stops nothing. When the folder grows beyond `MAX_BYTES`, what was used longest ago goes.
+One file per character, pose and version of code and libraries, named by the digest of all of them; its first line
+is the digest of the rest, and a file that does not match it is made anew. What is kept is the surface before the cuts
+to box and region, so every protocol of one pose shares it. Writes are atomic; a folder that cannot be read or written
+keeps nothing and stops nothing. When the folder grows beyond `MAX_BYTES`, what was used longest ago goes.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from _databacks.vrm import TrueSurface
+from _databacks.weight_folders import user_cache
 from _exchange import atomic
 from _exchange.digest import sha256_of_bytes
-from _measure.weights import cache_folder
 
 MAX_BYTES = 512 * 2**20
 """Of all files together: about a thousand characters."""
@@ -30,7 +30,7 @@ _DIGEST_SIGNS = 64
 
 def user_truth_cache() -> Path:
     """The user's folder for them, beside that of the weights."""
-    return cache_folder().parent / "truth"
+    return user_cache() / "truth"
 
 
 def cached_surface(folder: Path, key: str, build: Callable[[], TrueSurface]) -> TrueSurface:
@@ -73,9 +73,9 @@ def _read(path: Path) -> TrueSurface | None:
 
 
 def _make_room(folder: Path) -> None:
-    """Delete the files used longest ago until the rest fits."""
+    """Delete the files used longest ago until the rest fits; files that a killed process left unfinished count too."""
     files = []
-    for path in folder.glob(f"*{_SUFFIX}"):
+    for path in [*folder.glob(f"*{_SUFFIX}"), *folder.glob(f"{atomic.TEMPORARY_PREFIX}*")]:
         try:
             status = path.stat()
         except FileNotFoundError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from _measure.grid import (
     records_csv,
 )
 from _measure.switches import SWITCHES, Switch
-from _measure.table import Table, shown_value
+from _measure.table import UNITS, Table, shown_value
 from _measure.variants import MeasuredVariants
 
 SCHEMA_VERSION = 1
@@ -79,13 +79,13 @@ def side_by_side(measured: MeasuredVariants) -> VariantTable:
     networks = ", ".join(f"{name} {table.lpips_network}" for name, table in measured.variants.items())
     header = (
         measured.paper.title,
-        _counts(measured.paper),
+        _counts(measured.variants),
+        UNITS,
         f"LPIPS v0.1 through: {networks}. Numbers through different networks cannot be compared.",
         "paper: as the published evaluation computes, accident for accident; corrected: as its names promise",
         "unpasted: the same pictures without the pixels of the portrait that the method pastes into them",
-        "value ± one standard error",
     )
-    footer = (*measured.remarks, *_reasons(tables))
+    footer = (*measured.remarks, *_reasons(tables), *_notes(measured.variants))
     records = [_record(name, table, row) for name, table in measured.variants.items() for row in table.rows]
     facts = {"title": measured.paper.title, "items": len(measured.paper.items), "remarks": list(measured.remarks)}
     return VariantTable("side_by_side", Grid(columns, tuple(rows), header, footer), records, facts)
@@ -112,13 +112,14 @@ def switch_table(measured: MeasuredVariants) -> VariantTable:
                 records.append(_switch_record(switch, before, after))
     header = (
         measured.paper.title,
-        _counts(measured.paper),
+        _counts({"paper": measured.paper}),
+        UNITS,
         "paper beside paper with one switch corrected; LPIPS through alex on both sides",
         *(f"{_choice(switch)}: {switch.sentence}" for switch, _ in measured.switches),
     )
     elsewhere = [switch for switch in SWITCHES if switch.decided != "measuring"]
     footer = (
-        "Switches that measuring does not decide:",
+        "Switches that measuring does not decide; a method without the part that is named has nothing to switch:",
         *(_elsewhere_line(switch, measured) for switch in elsewhere),
         *_reasons([measured.paper]),
     )
@@ -136,8 +137,23 @@ def switch_table(measured: MeasuredVariants) -> VariantTable:
 # -- parts ------------------------------------------------------------------------------------------------------
 
 
-def _counts(table: Table) -> str:
-    return f"{len(table.items)} items, {len(table.items) - len({problem.item for problem in table.problems})} complete"
+def _counts(tables: Mapping[str, Table]) -> str:
+    """How many items there are, and how many of them have every score in each variant."""
+    complete = {name: len(table.items) - len({p.item for p in table.problems}) for name, table in tables.items()}
+    counts = ", ".join(f"{name} {count}" for name, count in complete.items())
+    lacking = any(table.problems for table in tables.values())
+    where = "; what is missing stands below the table of each" if lacking else ""
+    return f"{len(next(iter(tables.values())).items)} items, complete: {counts}{where}"
+
+
+def _notes(tables: Mapping[str, Table]) -> list[str]:
+    """What rows hide, such as the mean beside the last item's value."""
+    return [
+        f"{name}, {row.plan.subset} {row.plan.label}: {row.note}"
+        for name, table in tables.items()
+        for row in table.rows
+        if row.note
+    ]
 
 
 def _value_and_error(row: Row) -> str:

@@ -37,11 +37,15 @@ def run(options: Measure) -> Outcome:
     run_taken = run_or_latest(options.path)
     measured = measure_shard(options, with_variants=options.variants)
     name = {"run": str(run_taken.path)}
+    head = f"run: {run_taken.path}\n"
     if isinstance(measured, Unfinished):
         return Outcome(measured.sentence, {**name, "scored": measured.scored, "item_count": measured.items})
+    if measured.results.path != run_taken.path:
+        name["results"] = str(measured.results.path)
+        head += f"results: {measured.results.path}\n"
     text = "\n".join([table_text(measured.table), *(grid_text(table.grid) for table in measured.beside)])
     beside = {table.name: table.data for table in measured.beside}
-    return Outcome(f"run: {run_taken.path}\n{text}", {**name, **table_data(measured.table), **beside})
+    return Outcome(head + text, {**name, **table_data(measured.table), **beside})
 
 
 if __name__ == "__main__":

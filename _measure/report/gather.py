@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from _measure.report.records import Box, Download, Drawn, Fact, Item, Model, Rep
 from _measure.report.scored import Scored, columns_of, view_scores
 from _measure.report.variants import read_switches, variants_grid
 from _measure.report.verdicts import read_verdicts
+from _measure.sentences import without_folders
 
 _NOT_COMPARABLE = (
     "These characters are not the published benchmark: no number on this page can be compared with published ones."
@@ -229,19 +229,6 @@ def downloads_of(run: RunFolder) -> dict[Path, str]:
     for stem, what in _VARIANT_TABLES.items():
         wanted |= {run.path / "variants" / f"{stem}.{form}": f"{what}, {_FORMS[form]}" for form in ("csv", "tex", "md")}
     return {path: title for path, title in wanted.items() if path.is_file()}
-
-
-def without_folders(sentence: str, folders: Sequence[Path]) -> str:
-    """A sentence whose paths start below these folders: reports travel, and say nothing about where they were made.
-
-    >>> without_folders("Expected the file /home/me/runs/a/run.json, found none.", [Path("/home/me/runs/a")])
-    'Expected the file run.json, found none.'
-    """
-    for folder in folders:
-        for path in dict.fromkeys((os.path.abspath(folder), str(folder))):
-            sentence = sentence.replace(f"{path}/", "")
-            sentence = sentence.replace(path, folder.name) if folder.is_absolute() and folder.name else sentence
-    return sentence
 
 
 def _view(camera: str, item: str, made: Made, region: Region | None, scored: Scored) -> View:

@@ -12,10 +12,10 @@ from _exchange.run_record import RunRecord
 from _measure.chosen_runs import names_apart, read_runs
 from _measure.grid import Grid
 from _measure.leaderboard import leaderboard, leaderboard_grid
-from _measure.report.gather import without_folders
 from _measure.report.many_records import ComparedItem, ComparedRun, Comparison, Shown
 from _measure.report.pages import ASSETS, asset, many_page
 from _measure.report.write import remove_others, write_changed, write_report
+from _measure.sentences import without_folders
 
 _REPORTS = "reports"
 _VIEWS = ("ortho_front", "ortho_back")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from _measure.run import MeasureOptions, Target, measure_targets
 from tests.measure.small_benchmark import SmallBenchmark, make_benchmark
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-ITEMS = 12
+ITEMS = 10
 PARTS = 2
 """Without weights: pixels and surfaces."""
 KILLS = 5
@@ -37,16 +38,26 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture
-def options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MeasureOptions:
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeasureOptions]:
     """With no weights anywhere, here and in processes that are started."""
-    monkeypatch.delenv("ANIME3D_WEIGHTS", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return MeasureOptions(may_download=False, truth_cache=tmp_path / "truth")
+    root = tmp_path_factory.mktemp("options")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("ANIME3D_WEIGHTS", raising=False)
+        patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
+        yield MeasureOptions(may_download=False, truth_cache=root / "truth")
+
+
+@pytest.fixture(scope="module")
+def calm(options: MeasureOptions, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Results that nothing disturbed."""
+    bench = make_benchmark(tmp_path_factory.mktemp("calm"), ITEMS)
+    measure_targets(*arguments(bench, options))
+    return results(bench.run)
 
 
 def arguments(bench: SmallBenchmark, options: MeasureOptions) -> tuple:
-    target = Target(bench.run, bench.predictions, Settings(sample_count=500))
+    target = Target(bench.run, bench.predictions, Settings(sample_count=100))
     return bench.run.measured, [target], bench.items, bench.truth_of, options
 
 
@@ -61,10 +72,11 @@ def results(run: RunFolder) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in [run.scores, *map(run.table, TABLE_FORMATS)]}
 
 
-def test_measuring_killed_at_any_moment_goes_on_to_the_same_bytes(options: MeasureOptions, tmp_path: Path) -> None:
+def test_measuring_killed_at_any_moment_goes_on_to_the_same_bytes(
+    options: MeasureOptions, calm: dict[str, bytes], tmp_path: Path
+) -> None:
     """Kills with one process and with two, most of them after a random number of new lines; none is lost."""
-    calm, killed = make_benchmark(tmp_path / "calm", ITEMS), make_benchmark(tmp_path / "killed", ITEMS)
-    measure_targets(*arguments(calm, options))
+    killed = make_benchmark(tmp_path / "killed", ITEMS)
     random = np.random.default_rng(20230324)
     journal = killed.run.measured
     for kill in range(KILLS):
@@ -81,13 +93,14 @@ def test_measuring_killed_at_any_moment_goes_on_to_the_same_bytes(options: Measu
     kept = len(atomic.read_lines(journal))
     assert 0 < kept < ITEMS * PARTS, "the kills came too early or too late to show anything"
     measure_targets(*arguments(killed, options))
-    assert results(killed.run) == results(calm.run)
+    assert results(killed.run) == calm
     assert len(atomic.read_lines(journal)) <= ITEMS * PARTS + KILLS  # at most one torn line a kill
 
 
-def test_a_worker_killed_in_the_middle_loses_nothing(options: MeasureOptions, tmp_path: Path) -> None:
-    calm, struck = make_benchmark(tmp_path / "calm", ITEMS), make_benchmark(tmp_path / "struck", ITEMS)
-    measure_targets(*arguments(calm, options))
+def test_a_worker_killed_in_the_middle_loses_nothing(
+    options: MeasureOptions, calm: dict[str, bytes], tmp_path: Path
+) -> None:
+    struck = make_benchmark(tmp_path / "struck", ITEMS)
     process = start(tmp_path, struck, replace(options, workers=2))
     deadline = time.monotonic() + PATIENCE_S
     while process.poll() is None and not struck.run.measured.exists():
@@ -96,7 +109,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(options: MeasureOptions, tm
     for child in children(process.pid)[:1]:
         os.kill(child, signal.SIGKILL)
     assert process.wait(PATIENCE_S) == 0
-    assert results(struck.run) == results(calm.run)
+    assert results(struck.run) == calm
 
 
 def children(parent: int) -> list[int]:

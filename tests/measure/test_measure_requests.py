@@ -17,28 +17,44 @@ from _exchange.run_folder import RunFolder
 from _exchange.run_record import RunRecord
 from _exchange.scores import read_scores
 from _measure.measure import MeasureConfig, bench, measure
-from tests.measure.report.small_run import COLOUR, FAILED, ODD, PLAIN, SmallRun, disc, make_run
+from _measure.weights import FOLDERS_VARIABLE
+from tests.measure.report.small_run import COLOUR, FAILED, ODD, PLAIN, SmallRun, copied, disc, make_run
 
 pytestmark = pytest.mark.usefixtures("no_weights")
 
 
+def request(small: SmallRun, **changes) -> MeasureConfig:
+    return MeasureConfig(**({"path": small.run.path, "workers": 1, "offline": True} | changes))
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
-    """Not to be changed."""
-    return make_run(tmp_path_factory.mktemp("requests"))
+    """Not measured yet, and not to be changed."""
+    run = make_run(tmp_path_factory.mktemp("requests"))
+    replace(RunRecord.read(run.run.record), method="discs").write(run.run.record)
+    return run
+
+
+@pytest.fixture(scope="module")
+def measured_once(made: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
+    """Measured as its record says, and not to be changed."""
+    copy = copied(made, tmp_path_factory.mktemp("measured"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(FOLDERS_VARIABLE, raising=False)
+        measure(request(copy))
+    return copy
 
 
 @pytest.fixture
 def small(made: SmallRun, tmp_path: Path) -> SmallRun:
-    """A copy to measure, without the scores that it came with."""
-    shutil.copytree(made.data.parent, tmp_path, dirs_exist_ok=True)
-    copy = SmallRun(RunFolder(tmp_path / "runs" / made.run.path.name), tmp_path / "data")
-    replace(RunRecord.read(copy.run.record), data_root=str(copy.data), method="discs").write(copy.run.record)
-    return copy
+    """A copy to measure."""
+    return copied(made, tmp_path)
 
 
-def request(small: SmallRun, **changes) -> MeasureConfig:
-    return MeasureConfig(**({"path": small.run.path, "workers": 1, "offline": True} | changes))
+@pytest.fixture
+def measured(measured_once: SmallRun, tmp_path: Path) -> SmallRun:
+    """A copy of the measured run, journal and results included."""
+    return copied(measured_once, tmp_path)
 
 
 def psnr_of(run: RunFolder) -> dict[tuple[str, str], float]:
@@ -57,27 +73,27 @@ def rescored(small: SmallRun, **changes) -> list[str]:
 # -- which run, which protocol ----------------------------------------------------------------------------------
 
 
-def test_a_run_is_measured_as_its_record_says(small: SmallRun) -> None:
-    table = measure(request(small))
+def test_a_run_is_measured_as_its_record_says(measured: SmallRun) -> None:
+    table = measure(request(measured))
     assert (table.protocol, table.lpips_network, table.title) == ("corrected", "squeeze", "discs on daredemoE")
     assert table.items == (str(PLAIN), str(ODD), str(FAILED))
     # Discs of another colour by counting pixels: both cover the same share of the box of 288 × 200.
     inside = (disc(COLOUR)[96:384, 128:328, 3] > 0).mean()
     squared = inside * np.mean([(120 / 255) ** 2, (120 / 255) ** 2, 0])
-    assert psnr_of(small.run)[str(ODD), "ortho_front"] == pytest.approx(-10 * np.log10(squared), abs=1e-5)
-    assert psnr_of(small.run)[str(PLAIN), "ortho_front"] == np.inf
+    assert psnr_of(measured.run)[str(ODD), "ortho_front"] == pytest.approx(-10 * np.log10(squared), abs=1e-5)
+    assert psnr_of(measured.run)[str(PLAIN), "ortho_front"] == np.inf
 
 
-def test_what_a_method_says_of_its_numbers_stands_in_the_first_line_of_the_table(small: SmallRun) -> None:
-    replace(RunRecord.read(small.run.record), note="Random weights.").write(small.run.record)
-    assert measure(request(small)).title == "discs on daredemoE. Random weights."
-    assert "Random weights." in small.run.table("txt").read_text().splitlines()[0]
+def test_what_a_method_says_of_its_numbers_stands_in_the_first_line_of_the_table(measured: SmallRun) -> None:
+    replace(RunRecord.read(measured.run.record), note="Random weights.").write(measured.run.record)
+    assert measure(request(measured)).title == "discs on daredemoE. Random weights."
+    assert "Random weights." in measured.run.table("txt").read_text().splitlines()[0]
 
 
 def test_the_protocol_asked_for_wins_and_brings_its_network(small: SmallRun) -> None:
-    table = measure(request(small, protocol="paper"))
+    table = measure(request(small, protocol="paper", limit=1))
     assert (table.protocol, table.lpips_network, table.sample_seed) == ("paper", "alex", "run seed 0")
-    assert measure(request(small, lpips_net="vgg")).lpips_network == "vgg"
+    assert measure(request(small, lpips_net="vgg", limit=1)).lpips_network == "vgg"
 
 
 def test_a_limit_takes_the_first_items_and_lifting_it_scores_only_the_rest(small: SmallRun) -> None:
@@ -86,17 +102,16 @@ def test_a_limit_takes_the_first_items_and_lifting_it_scores_only_the_rest(small
     assert rescored(small) == [str(ODD)]
 
 
-def test_going_back_to_earlier_settings_scores_nothing_again(small: SmallRun) -> None:
-    assert len(rescored(small)) == 2
-    first = small.run.scores.read_bytes()
-    assert len(rescored(small, protocol="paper")) == 2
-    assert rescored(small) == []
-    assert small.run.scores.read_bytes() == first
+def test_going_back_to_earlier_settings_scores_nothing_again(measured: SmallRun) -> None:
+    first = measured.run.scores.read_bytes()
+    assert len(rescored(measured, protocol="paper")) == 2
+    assert rescored(measured) == []
+    assert measured.run.scores.read_bytes() == first
 
 
-def test_a_table_says_what_was_measured_and_how_much_of_it(small: SmallRun) -> None:
-    replace(RunRecord.read(small.run.record), protocol="paper").write(small.run.record)
-    table = measure(request(small, protocol="corrected", limit=2))
+def test_a_table_says_what_was_measured_and_how_much_of_it(measured: SmallRun) -> None:
+    replace(RunRecord.read(measured.run.record), protocol="paper").write(measured.run.record)
+    table = measure(request(measured, protocol="corrected", limit=2))
     assert (table.method, table.dataset, table.generated_with) == ("discs", "daredemoE", "paper")
     assert (table.pictures, table.device) == ("pasted", "cpu")
     assert table.title == "discs on daredemoE. The first 2 of 3 items."
@@ -166,46 +181,42 @@ def test_predictions_of_the_original_need_data(small: SmallRun, original: Path) 
 # -- data prepared anew -----------------------------------------------------------------------------------------
 
 
-def test_another_true_picture_scores_its_item_again_and_no_other(small: SmallRun) -> None:
-    measure(request(small))
-    folder = small.data / "renders" / "daredemoE" / "ortho" / ODD.franch / ODD.idx
-    shutil.copy(small.run.item(ODD).render("ortho_front"), folder / "front.png")
-    assert rescored(small) == [str(ODD)]
-    assert psnr_of(small.run)[str(ODD), "ortho_front"] == np.inf
+def test_another_true_picture_scores_its_item_again_and_no_other(measured: SmallRun) -> None:
+    folder = measured.data / "renders" / "daredemoE" / "ortho" / ODD.franch / ODD.idx
+    shutil.copy(measured.run.item(ODD).render("ortho_front"), folder / "front.png")
+    assert rescored(measured) == [str(ODD)]
+    assert psnr_of(measured.run)[str(ODD), "ortho_front"] == np.inf
 
 
-def test_another_character_or_region_scores_its_item_again(small: SmallRun) -> None:
-    measure(request(small))
-    character = small.data / "raw" / "dssc" / f"{PLAIN}.vrm"
+def test_another_character_or_region_scores_its_item_again(measured: SmallRun) -> None:
+    character = measured.data / "raw" / "dssc" / f"{PLAIN}.vrm"
     character.write_bytes(character.read_bytes() + bytes(4))
-    assert rescored(small) == [str(PLAIN)]
-    alignment = small.data / "renders" / "daredemoE" / "fandom_align_alignment.json"
+    assert rescored(measured) == [str(PLAIN)]
+    alignment = measured.data / "renders" / "daredemoE" / "fandom_align_alignment.json"
     value = json.loads(alignment.read_text())
     value[f"daredemoE/fandom_align/{ODD}/front"]["area_of_interest"][0][0] += 1
     alignment.write_text(json.dumps(value))
-    assert rescored(small) == [str(ODD)]
+    assert rescored(measured) == [str(ODD)]
 
 
-def test_equal_data_written_again_score_nothing_again(small: SmallRun) -> None:
-    measure(request(small))
-    for path in (small.data / "renders" / "daredemoE").rglob("*.png"):
+def test_equal_data_written_again_score_nothing_again(measured: SmallRun) -> None:
+    for path in (measured.data / "renders" / "daredemoE").rglob("*.png"):
         path.write_bytes(path.read_bytes())
-    assert rescored(small) == []
+    assert rescored(measured) == []
 
 
-def test_an_item_that_left_the_data_is_missing_and_comes_back_without_scoring(small: SmallRun) -> None:
-    measure(request(small))
-    complete = small.run.scores.read_bytes()
-    alignment = small.data / "renders" / "daredemoE" / "fandom_align_alignment.json"
+def test_an_item_that_left_the_data_is_missing_and_comes_back_without_scoring(measured: SmallRun) -> None:
+    complete = measured.run.scores.read_bytes()
+    alignment = measured.data / "renders" / "daredemoE" / "fandom_align_alignment.json"
     whole = alignment.read_text()
     value = json.loads(whole)
     del value[f"daredemoE/fandom_align/{PLAIN}/front"]
     alignment.write_text(json.dumps(value))
-    table = measure(request(small))
+    table = measure(request(measured))
     assert "alignment" in {problem.item: problem.reason for problem in table.problems}[str(PLAIN)]
     alignment.write_text(whole)
-    assert rescored(small) == []
-    assert small.run.scores.read_bytes() == complete
+    assert rescored(measured) == []
+    assert measured.run.scores.read_bytes() == complete
 
 
 # -- bench ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from _measure.protocols import Settings
 from _measure.run import MeasureOptions, Target, measure_targets
 from _measure.surface_scores import score_surfaces
 from _measure.table import Table
+from _measure.weights import FOLDERS_VARIABLE
 from tests.measure.small_benchmark import DISC_PX, SmallBenchmark, disc, make_benchmark, sphere
 
 pytestmark = pytest.mark.usefixtures("no_weights")
@@ -58,24 +60,39 @@ def scores_of(run: RunFolder) -> dict[tuple[str, str, str], float]:
     return {(score.item, score.metric, score.view): score.value for score in read_scores(run.scores)}
 
 
+@pytest.fixture(scope="module")
+def measured_once(tmp_path_factory: pytest.TempPathFactory) -> SmallBenchmark:
+    """Three items, complete and measured with `SETTINGS`; not to be changed."""
+    bench = make_benchmark(tmp_path_factory.mktemp("measured"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(FOLDERS_VARIABLE, raising=False)
+        measure(bench)
+    return bench
+
+
+@pytest.fixture
+def measured(measured_once: SmallBenchmark, tmp_path: Path) -> SmallBenchmark:
+    """A copy of that run with its journal: what a test changes in it is scored again, and nothing else."""
+    run = shutil.copytree(measured_once.run.path, tmp_path / "measured" / "run")
+    return replace(measured_once, run=RunFolder(run))
+
+
 # -- values -----------------------------------------------------------------------------------------------------
 
 
-def test_chamfer_of_concentric_balls_is_the_difference_of_radii(benchmark_run: SmallBenchmark) -> None:
+def test_chamfer_of_concentric_balls_is_the_difference_of_radii(measured_once: SmallBenchmark) -> None:
     """Icospheres lie up to 0.3 % inside their ball, both by the same share: 0.1 mm is allowed."""
-    measure(benchmark_run, Settings(sample_count=2000))
-    values = scores_of(benchmark_run.run)
-    for index, item in enumerate(benchmark_run.items):
+    values = scores_of(measured_once.run)
+    for index, item in enumerate(measured_once.items):
         millimetres = index + 1
         assert values[str(item), "cd", "geom"] == pytest.approx(0.001 * millimetres, abs=1e-4)
         assert values[str(item), "f1@5", "geom"] == 1
     assert values["balls/ball_0", "psnr", "ortho_front"] == math.inf  # the same picture
 
 
-def test_psnr_of_discs_by_counting_pixels(benchmark_run: SmallBenchmark) -> None:
+def test_psnr_of_discs_by_counting_pixels(measured_once: SmallBenchmark) -> None:
     """The discs differ in a ring; the strip of `360` is four times as wide as the front box: a quarter of its error."""
-    measure(benchmark_run)
-    values = scores_of(benchmark_run.run)
+    values = scores_of(measured_once.run)
     ring = (disc(DISC_PX + 1)[..., 3] > 0) & (disc(DISC_PX)[..., 3] == 0)
     squared = np.mean([(1 - c / 255) ** 2 for c in (200, 80, 60)]) * ring.sum()
     expected = 10 * math.log10(96 * 128 / squared)
@@ -83,9 +100,9 @@ def test_psnr_of_discs_by_counting_pixels(benchmark_run: SmallBenchmark) -> None
     assert values["balls/ball_1", "psnr", "rgb60_0042"] == pytest.approx(expected + 10 * math.log10(4), abs=1e-5)
 
 
-def test_scores_are_sorted_and_infinities_named(benchmark_run: SmallBenchmark) -> None:
-    table = measure(benchmark_run)
-    scores = read_scores(benchmark_run.run.scores)
+def test_scores_are_sorted_and_infinities_named(measured: SmallBenchmark) -> None:
+    table = measure(measured)
+    scores = read_scores(measured.run.scores)
     keys = [(score.item, score.metric, score.view) for score in scores]
     assert keys == sorted(keys)
     front = next(row for row in table.rows if (row.plan.subset, row.plan.label) == ("front", "psnr"))
@@ -101,20 +118,20 @@ def test_without_weights_lpips_is_not_run_and_nothing_else_stops(benchmark_run: 
     assert by_row["front", "psnr"].n == 3
 
 
-def test_real_squeeze_network_scores_every_picture(benchmark_run: SmallBenchmark, shared_squeeze_weights) -> None:
-    table = measure(benchmark_run)
+def test_real_squeeze_network_scores_every_picture(tmp_path: Path, shared_squeeze_weights) -> None:
+    bench = make_benchmark(tmp_path, 2)
+    table = measure(bench)
     row = next(row for row in table.rows if (row.plan.subset, row.plan.label) == ("all", "lpips"))
-    assert (row.n, row.missing) == (3, 0)
+    assert (row.n, row.missing) == (2, 0)
     assert 0 < row.value < 0.2
-    values = scores_of(benchmark_run.run)
+    values = scores_of(bench.run)
     assert values["balls/ball_0", "lpips_squeeze", "ortho_front"] == 0
-    distances = [values[str(item), "lpips_squeeze", "ortho_front"] for item in benchmark_run.items]
-    assert distances == sorted(distances)
+    assert values["balls/ball_1", "lpips_squeeze", "ortho_front"] > 0
     assert table.weights == {shared_squeeze_weights.source: shared_squeeze_weights.sha256}
-    before = results(benchmark_run.run)
-    benchmark_run.run.measured.unlink()
-    measure(benchmark_run, workers=2)
-    assert results(benchmark_run.run) == before
+    before = results(bench.run)
+    bench.run.measured.unlink()
+    measure(bench, workers=2)
+    assert results(bench.run) == before
 
 
 def test_paper_accepts_alexnet_only() -> None:
@@ -125,12 +142,12 @@ def test_paper_accepts_alexnet_only() -> None:
 # -- what is missing --------------------------------------------------------------------------------------------
 
 
-def test_missing_and_broken_parts_are_counted_and_named(benchmark_run: SmallBenchmark) -> None:
-    first, second, third = (benchmark_run.run.item(item) for item in benchmark_run.items)
+def test_missing_and_broken_parts_are_counted_and_named(measured: SmallBenchmark) -> None:
+    first, second, third = (measured.run.item(item) for item in measured.items)
     first.render("rgb60_0042").unlink()
     second.mesh.write_bytes(b"glTF, but not really")
     third.render("ortho_back").write_bytes(b"no picture")
-    table = measure(benchmark_run)
+    table = measure(measured)
     by_row = {(row.plan.subset, row.plan.label): row for row in table.rows}
     assert [by_row[key].missing for key in (("360", "psnr"), ("geom", "cd"), ("back", "psnr"))] == [1, 1, 1]
     assert by_row["front", "psnr"].missing == 0
@@ -140,41 +157,41 @@ def test_missing_and_broken_parts_are_counted_and_named(benchmark_run: SmallBenc
     assert "ortho_back.png" in reasons["balls/ball_2", "ortho_back"]
 
 
-def test_a_failed_item_carries_its_reason(benchmark_run: SmallBenchmark) -> None:
-    ItemStatus("failed", "The hair caught fire.").write(benchmark_run.run.item(benchmark_run.items[0]).status)
-    table = measure(benchmark_run)
+def test_a_failed_item_carries_its_reason(measured: SmallBenchmark) -> None:
+    ItemStatus("failed", "The hair caught fire.").write(measured.run.item(measured.items[0]).status)
+    table = measure(measured)
     assert {row.missing for row in table.rows if not row.not_run} == {1}
     assert table.problems[0].reason == "failed: The hair caught fire."
 
 
-def test_a_torn_status_makes_its_item_missing(benchmark_run: SmallBenchmark) -> None:
-    benchmark_run.run.item(benchmark_run.items[2]).status.write_text("{")
-    table = measure(benchmark_run)
+def test_a_torn_status_makes_its_item_missing(measured: SmallBenchmark) -> None:
+    measured.run.item(measured.items[2]).status.write_text("{")
+    table = measure(measured)
     assert [problem.item for problem in table.problems] == ["balls/ball_2"]
     assert "status.json" in table.problems[0].reason
 
 
-def test_truth_that_cannot_be_found_makes_its_item_missing(benchmark_run: SmallBenchmark) -> None:
+def test_truth_that_cannot_be_found_makes_its_item_missing(measured: SmallBenchmark) -> None:
     def truth_of(item: ItemId):
-        if item == benchmark_run.items[1]:
+        if item == measured.items[1]:
             raise InputError("Expected an alignment of ball_1, found none.")
-        return benchmark_run.truth_of(item)
+        return measured.truth_of(item)
 
-    target = Target(benchmark_run.run, benchmark_run.predictions, SETTINGS)
-    (table,) = measure_targets(benchmark_run.run.measured, [target], benchmark_run.items, truth_of, OPTIONS)
+    target = Target(measured.run, measured.predictions, SETTINGS)
+    (table,) = measure_targets(measured.run.measured, [target], measured.items, truth_of, OPTIONS)
     assert [problem.item for problem in table.problems] == ["balls/ball_1"]
     assert len(table.items) == 3
 
 
-def test_a_surface_outside_the_region_is_missing_not_zero(benchmark_run: SmallBenchmark) -> None:
-    write_mesh_glb(benchmark_run.run.item(benchmark_run.items[0]).mesh, sphere(0.01, (0.3, 0.3, 0)))
-    table = measure(benchmark_run)
+def test_a_surface_outside_the_region_is_missing_not_zero(measured: SmallBenchmark) -> None:
+    write_mesh_glb(measured.run.item(measured.items[0]).mesh, sphere(0.01, (0.3, 0.3, 0)))
+    table = measure(measured)
     assert table.problems[0].reason == "Expected predicted triangles inside the region of interest, found none."
 
 
-def test_pictures_of_another_size_are_refused(benchmark_run: SmallBenchmark) -> None:
-    write_png(benchmark_run.run.item(benchmark_run.items[0]).render("ortho_front"), disc(9)[:64, :32])
-    table = measure(benchmark_run)
+def test_pictures_of_another_size_are_refused(measured: SmallBenchmark) -> None:
+    write_png(measured.run.item(measured.items[0]).render("ortho_front"), disc(9)[:64, :32])
+    table = measure(measured)
     assert table.problems[0].reason == "Expected a picture of 512 × 512, found 32 × 64."
 
 
@@ -256,25 +273,24 @@ def test_mesh_files_without_triangles_are_refused(tmp_path: Path) -> None:
 # -- repeating and resuming -------------------------------------------------------------------------------------
 
 
-def test_workers_change_nothing(tmp_path: Path) -> None:
-    one, two = make_benchmark(tmp_path / "one"), make_benchmark(tmp_path / "two")
-    measure(one, workers=1)
-    measure(two, workers=2)
-    assert results(one.run) == results(two.run)
+def test_workers_change_nothing(measured: SmallBenchmark) -> None:
+    before = results(measured.run)
+    measured.run.measured.unlink()
+    measure(measured, workers=2)
+    assert results(measured.run) == before
 
 
-def test_a_finished_item_is_not_scored_again_and_a_changed_one_is(benchmark_run: SmallBenchmark) -> None:
-    measure(benchmark_run)
-    before = results(benchmark_run.run)
-    lines = benchmark_run.run.measured.read_text().splitlines()
-    measure(benchmark_run)
-    assert benchmark_run.run.measured.read_text().splitlines() == lines
-    assert results(benchmark_run.run) == before
-    write_png(benchmark_run.run.item(benchmark_run.items[1]).render("ortho_front"), disc(30))
-    measure(benchmark_run)
-    added = benchmark_run.run.measured.read_text().splitlines()[len(lines) :]
+def test_a_finished_item_is_not_scored_again_and_a_changed_one_is(measured: SmallBenchmark) -> None:
+    before = results(measured.run)
+    lines = measured.run.measured.read_text().splitlines()
+    measure(measured)
+    assert measured.run.measured.read_text().splitlines() == lines
+    assert results(measured.run) == before
+    write_png(measured.run.item(measured.items[1]).render("ortho_front"), disc(30))
+    measure(measured)
+    added = measured.run.measured.read_text().splitlines()[len(lines) :]
     assert [(json.loads(line)["item"], json.loads(line)["part"]) for line in added] == [("balls/ball_1", "pixels")]
-    assert results(benchmark_run.run) != before
+    assert results(measured.run) != before
 
 
 def test_an_interrupted_run_keeps_what_is_finished(benchmark_run: SmallBenchmark, monkeypatch) -> None:
@@ -305,26 +321,24 @@ def test_an_interrupted_run_keeps_what_is_finished(benchmark_run: SmallBenchmark
     ],
 )
 def test_other_settings_score_the_parts_that_they_decide(
-    benchmark_run: SmallBenchmark, settings: Settings, parts: set[str]
+    measured: SmallBenchmark, settings: Settings, parts: set[str]
 ) -> None:
     """Without weights there are the parts pixels and surfaces; a network that is not run decides neither."""
-    measure(benchmark_run)
-    before = len(journal_lines(benchmark_run))
-    measure(benchmark_run, settings)
-    added = journal_lines(benchmark_run)[before:]
+    before = len(journal_lines(measured))
+    measure(measured, settings)
+    added = journal_lines(measured)[before:]
     assert {line["part"] for line in added} == parts
     assert len(added) == 3 * len(parts)
 
 
 @pytest.mark.parametrize("damage", ["{torn", '{"item": 3}', '{"item": "balls/ball_0", "key": "x", "scores": [1]}'])
-def test_a_damaged_journal_line_counts_as_absent(benchmark_run: SmallBenchmark, damage: str) -> None:
-    measure(benchmark_run)
-    before = results(benchmark_run.run)
-    lines = benchmark_run.run.measured.read_text().splitlines()
-    benchmark_run.run.measured.write_text("\n".join([damage, *lines[1:]]) + "\n")
-    measure(benchmark_run)
-    assert results(benchmark_run.run) == before
-    assert len(benchmark_run.run.measured.read_text().splitlines()) == len(lines) + 1
+def test_a_damaged_journal_line_counts_as_absent(measured: SmallBenchmark, damage: str) -> None:
+    before = results(measured.run)
+    lines = measured.run.measured.read_text().splitlines()
+    measured.run.measured.write_text("\n".join([damage, *lines[1:]]) + "\n")
+    measure(measured)
+    assert results(measured.run) == before
+    assert len(measured.run.measured.read_text().splitlines()) == len(lines) + 1
 
 
 def test_paper_samples_follow_the_run_seed_and_corrected_ones_do_not(tmp_path: Path) -> None:

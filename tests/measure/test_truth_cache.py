@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from _databacks.vrm import TrueSurface
+from _exchange.atomic import TEMPORARY_PREFIX
 from _exchange.protocol import CORRECTED
 from _measure import truth_cache
 from _measure.true_surface import compared_true_surface, visible_surface_key
@@ -88,6 +89,49 @@ def test_what_was_used_longest_ago_goes_first(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(truth_cache, "MAX_BYTES", 2 * one)
     cached_surface(tmp_path, "last", build)
     assert {path.stem for path in tmp_path.iterdir()} == {"used", "last"}
+
+
+def test_what_a_killed_process_left_unfinished_counts_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cached_surface(tmp_path, "kept", Builder())
+    one = (tmp_path / "kept.surface").stat().st_size
+    leftover = tmp_path / f"{TEMPORARY_PREFIX}123-abc"
+    leftover.write_bytes(bytes(one))
+    os.utime(leftover, ns=(1, 1))
+    monkeypatch.setattr(truth_cache, "MAX_BYTES", 2 * one)
+    cached_surface(tmp_path, "last", Builder())
+    assert {path.name for path in tmp_path.iterdir()} == {"kept.surface", "last.surface"}
+
+
+def test_files_that_nobody_made_here_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "letter.txt").write_bytes(bytes(5000))
+    monkeypatch.setattr(truth_cache, "MAX_BYTES", 0)
+    cached_surface(tmp_path, "key", Builder())
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_file_that_another_process_deletes_meanwhile_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("one", "two"):
+        cached_surface(tmp_path, key, Builder())
+    monkeypatch.setattr(truth_cache, "MAX_BYTES", 0)
+    glob = Path.glob
+
+    def first_gone(folder: Path, pattern: str) -> list[Path]:
+        found = sorted(glob(folder, pattern))
+        for path in found[:1]:
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "glob", first_gone)
+    assert_same(cached_surface(tmp_path, "three", Builder()), Builder()())
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_lies_in_the_users_cache_beside_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert truth_cache.user_truth_cache() == tmp_path / "anime3d" / "truth"
 
 
 def test_what_building_raises_is_raised_and_nothing_is_kept(tmp_path: Path) -> None:

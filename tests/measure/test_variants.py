@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -18,31 +19,16 @@ from _measure.measure import MeasureConfig, MeasuredRun, measure_shard
 from _measure.run import Unfinished
 from _measure.scored_run import ScoredRun
 from _measure.switches import NOT_RECORDED, SWITCHES
+from _measure.table import UNITS
 from _measure.variant_tables import side_by_side, switch_table
 from _measure.variants import NO_TWINS, VARIANTS, MeasuredVariants
+from _measure.weights import FOLDERS_VARIABLE
 from _scripts.measure import Measure
 from _scripts.measure import run as run_verb
-from tests.measure.report.small_run import ODD, PLAIN, SmallRun, disc, make_run
+from tests.measure.report.small_run import ODD, PLAIN, SmallRun, copied, disc, make_run
 
 pytestmark = pytest.mark.usefixtures("no_weights")
 TWELVE = 12
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> SmallRun:
-    """A run in AnimeRecon's layout, its record generated with `corrected`."""
-    made = make_run(tmp_path)
-    replace(RunRecord.read(made.run.record), method="discs").write(made.run.record)
-    return made
-
-
-@pytest.fixture
-def pasting(small: SmallRun) -> SmallRun:
-    """Twins of another colour."""
-    for item in (PLAIN, ODD):
-        for camera in SCORED_CAMERAS:
-            write_png(small.run.item(item).unpasted_render(camera), disc((10, 10, 10)))
-    return small
 
 
 def measured(small: SmallRun, **changes) -> MeasuredRun:
@@ -51,6 +37,31 @@ def measured(small: SmallRun, **changes) -> MeasuredRun:
     )
     assert isinstance(answer, MeasuredRun)
     return answer
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallRun, MeasuredRun]:
+    """A run in AnimeRecon's layout, its record generated with `corrected`, and what measuring it answered."""
+    made = make_run(tmp_path_factory.mktemp("plain"))
+    replace(RunRecord.read(made.run.record), method="discs").write(made.run.record)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(FOLDERS_VARIABLE, raising=False)
+        return made, measured(made)
+
+
+@pytest.fixture
+def small(known: tuple[SmallRun, MeasuredRun], tmp_path: Path) -> SmallRun:
+    """A copy of the measured run, journal included."""
+    return copied(known[0], tmp_path / "copy")
+
+
+@pytest.fixture
+def pasting(small: SmallRun) -> SmallRun:
+    """With twins of another colour, which nobody has measured yet."""
+    for item in (PLAIN, ODD):
+        for camera in SCORED_CAMERAS:
+            write_png(small.run.item(item).unpasted_render(camera), disc((10, 10, 10)))
+    return small
 
 
 def records(small: SmallRun, name: str) -> list[dict[str, str]]:
@@ -94,10 +105,7 @@ def test_variants_are_whole_measured_runs(pasting: SmallRun) -> None:
     assert corrected.table("json").read_bytes() == pasting.run.table("json").read_bytes()
     assert answer.table.protocol == "corrected"
     assert not pasting.run.variant("paper").measured.exists()
-
-
-def test_side_by_side_has_every_row_of_every_variant(pasting: SmallRun) -> None:
-    measured(pasting)
+    # Side by side stand all rows of each.
     rows = records(pasting, "side_by_side")
     by_variant = {variant.name: [row for row in rows if row["variant"] == variant.name] for variant in VARIANTS}
     assert {len(rows) for rows in by_variant.values()} == {len(ScoredRun.read(pasting.run).rows)}
@@ -114,8 +122,16 @@ def test_side_by_side_has_every_row_of_every_variant(pasting: SmallRun) -> None:
     assert NO_TWINS not in text
 
 
-def test_a_run_that_pastes_nothing_says_so(small: SmallRun) -> None:
-    measured(small)
+def test_a_table_of_variants_says_its_units_its_counts_and_what_its_rows_hide(known) -> None:
+    text = (known[0].run.path / "variants" / "side_by_side.txt").read_text()
+    assert f"\n{UNITS}\n" in text
+    assert "\n3 items, complete: paper 2, corrected 2; what is missing stands below the table of each\n" in text
+    assert f"\npaper, geom f1@5: the last item alone ({ODD}), as published; mean over 2 items " in text
+    assert f"\n{UNITS}\n" in (known[0].run.path / "variants" / "switches.txt").read_text()
+
+
+def test_a_run_that_pastes_nothing_says_so(known) -> None:
+    small, _ = known
     assert {row["variant"] for row in records(small, "side_by_side")} == {"paper", "corrected"}
     for name in TABLE_FORMATS:
         text = (small.run.path / "variants" / f"side_by_side.{name}").read_text()
@@ -123,8 +139,8 @@ def test_a_run_that_pastes_nothing_says_so(small: SmallRun) -> None:
     assert not small.run.variant("paper-unpasted").path.exists()
 
 
-def test_the_switch_table_has_twelve_rows_a_switch(small: SmallRun) -> None:
-    measured(small)
+def test_the_switch_table_has_twelve_rows_a_switch(known) -> None:
+    small, _ = known
     rows = records(small, "switches")
     decided = [switch.field for switch in SWITCHES if switch.decided == "measuring"]
     assert [row["switch"] for row in rows] == [field for field in decided for _ in range(TWELVE)]
@@ -142,15 +158,24 @@ def test_the_switch_table_has_twelve_rows_a_switch(small: SmallRun) -> None:
         assert float(row["difference"]) == pytest.approx(float(row["corrected_alone"]) - float(row["paper"]), abs=1e-9)
 
 
-def test_variants_are_found_in_the_journal_the_second_time(small: SmallRun) -> None:
+def test_variants_are_found_in_the_journal_at_another_place_and_give_the_same_bytes(known, small: SmallRun) -> None:
+    """A moved run with a moved dataset: no line is added, and no file says where it was made."""
+    home = known[0].run.path
+
+    def files(root: Path) -> dict[Path, bytes]:
+        found = [root / "measured.jsonl", root / "scores.jsonl", *root.glob("table.*"), *root.glob("variants/**/*.*")]
+        return {path.relative_to(root): path.read_bytes() for path in found}
+
+    for path in (small.run.path / "variants").rglob("*.*"):
+        path.unlink()
     measured(small)
-    folder = small.run.path / "variants"
-    before = {path: path.read_bytes() for path in [small.run.measured, *folder.rglob("*.*")]}
-    measured(small)
-    assert {path: path.read_bytes() for path in before} == before
+    assert files(small.run.path) == files(home)
 
 
 def test_a_shard_leaves_variants_for_the_last_one(small: SmallRun) -> None:
+    shutil.rmtree(small.run.path / "variants")
+    lines = small.run.measured.read_text().splitlines(keepends=True)
+    small.run.measured.write_text("".join(line for line in lines if json.loads(line)["item"] != str(PLAIN)))
     config = MeasureConfig(path=small.run.path, workers=1, offline=True)
     assert isinstance(measure_shard(replace(config, shard="2/2"), with_variants=True), Unfinished)
     assert not (small.run.path / "variants").exists()
@@ -159,14 +184,16 @@ def test_a_shard_leaves_variants_for_the_last_one(small: SmallRun) -> None:
 
 
 def test_the_verb_prints_the_tables_beside_one_another(small: SmallRun) -> None:
-    outcome = run_verb(Measure(path=small.run.path, workers=1, offline=True, variants=True))
+    out = small.run.path.parent / "elsewhere"
+    outcome = run_verb(Measure(path=small.run.path, out=out, workers=1, offline=True, variants=True))
+    assert outcome.text.startswith(f"run: {small.run.path}\nresults: {out}\n")
     assert "corrected alone" in outcome.text
     assert {"side_by_side", "switches"} <= outcome.data.keys()
     json.dumps(outcome.data, allow_nan=False)
 
 
-def test_names_in_the_tables_cannot_leave_their_place(small: SmallRun) -> None:
-    answer = measured(small)
+def test_names_in_the_tables_cannot_leave_their_place(known) -> None:
+    _, answer = known
     hostile = replace(answer.table, title="\\input{x}\n% <script>")
     beside = MeasuredVariants({"paper": hostile}, ((SWITCHES[0], hostile),), "", "")
     for table in (side_by_side(beside), switch_table(beside)):
