@@ -234,8 +234,8 @@ def parse_record(value: Mapping[str, Any], place: str) -> Record:
         if name == "value":
             ends = entry if isinstance(entry, list) else [entry]
             numbers = [_number(end, where) for end in ends]
-            if len(numbers) > 2:
-                raise FormatError(where, "a number or the two ends of a range", f"{entry!r:.80}")
+            if len(numbers) not in (1, 2) or numbers != sorted(numbers):
+                raise FormatError(where, "a number, or the lower and the upper end of a range", f"{entry!r:.80}")
             checked[name] = numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
         elif name == "tolerance":
             checked[name] = None if entry is None else _not_negative(entry, where)

@@ -74,9 +74,12 @@ class Verification:
 
 
 def verification_grids(verification: Verification) -> list[Grid]:
-    """A table per protocol, then seeds and listed numbers."""
-    protocols = dict.fromkeys(verdict.protocol for verdict in verification.verdicts)
-    grids = [_grid(verification, protocol) for protocol in protocols or ("",)]
+    """A table per protocol and method that numbers were published for, then seeds and listed numbers."""
+    tables: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verification.verdicts:
+        row = verification.rows.get(verdict.reference)
+        tables.setdefault((verdict.protocol, "" if row is None else row.first.method), []).append(verdict)
+    grids = [_grid(verification, *whose, verdicts) for whose, verdicts in (tables or {("", ""): []}).items()]
     if verification.study is not None:
         grids.append(seed_grid(verification.study, verification.seed_rows))
     if verification.listed:
@@ -163,17 +166,17 @@ def write_verification_tables(folder: Path, verification: Verification) -> None:
 # -- parts ------------------------------------------------------------------------------------------------------
 
 
-def _grid(verification: Verification, protocol: str) -> Grid:
+def _grid(verification: Verification, protocol: str, method: str, verdicts: Sequence[Verdict]) -> Grid:
     paper = "paper" if verification.against == "published" else "stored"
     heads = ("subset", "metric", paper, "ours", "difference", "tolerance", "verdict")
     columns = tuple(Column(head, right=2 <= place < 6) for place, head in enumerate(heads))
-    verdicts = [verdict for verdict in verification.verdicts if verdict.protocol == protocol]
     whose = f"{verification.method or 'unnamed method'} on {verification.dataset or 'unknown dataset'}"
+    against = verification.against + (f" ({method})" if method else "")
     under = f", protocol {protocol}" if protocol else ""
     beside, below = _reasons(verdicts)
     rows = tuple(_cells(verification, verdict, reason) for verdict, reason in zip(verdicts, beside))
     footer = (*below, *_tolerances(verification, verdicts))
-    return Grid(columns, rows, (f"{whose} against {verification.against}{under}",), footer)
+    return Grid(columns, rows, (f"{whose} against {against}{under}",), footer)
 
 
 def _reasons(verdicts: Sequence[Verdict]) -> tuple[list[str], list[str]]:
@@ -232,9 +235,15 @@ def _not_obtained(verification: Verification) -> list[str]:
 
 
 def _listed_grid(verification: Verification) -> Grid:
-    columns = (Column("published number"), Column("value", right=True), Column("state"), Column("why"))
-    rows = tuple((v.reference, f"{v.expected:.6g}", v.state, v.reason) for v in verification.listed)
-    return Grid(columns, rows, ("numbers that no run can be held against",))
+    """Reasons are long and the same for many: rows name them by number."""
+    columns = (Column("published number"), Column("value", right=True), Column("state"), Column("why", right=True))
+    numbers: dict[str, int] = {}
+    rows = tuple(
+        (v.reference, f"{v.expected:.6g}", v.state, f"({numbers.setdefault(v.reason, len(numbers) + 1)})")
+        for v in verification.listed
+    )
+    footer = tuple(f"({number}) {reason}" for reason, number in numbers.items())
+    return Grid(columns, rows, ("numbers that no run can be held against",), footer)
 
 
 def _record(verification: Verification, verdict: Verdict) -> dict[str, Any]:

@@ -215,7 +215,8 @@ def _listed(record: Record, published: Published) -> Verdict:
     protocol = published.protocols[record.protocol]
     state: State = "not run" if record.state == "checkable" else record.state
     why = f"nothing of this suite measures it yet: {protocol.text}" if state == "not run" else record.tolerance_why
-    reason = "; ".join(part for part in (why, record.notes) if part)
+    printed = "" if isinstance(record.value, float) else f"printed as {record.shown}"
+    reason = "; ".join(part for part in (printed, why, record.notes) if part)
     place = (record.subset, record.metric)
     return Verdict(record.id, "", *place, record.number, math.nan, math.nan, state, reason)
 

@@ -12,6 +12,7 @@ from _measure.measure import MeasureConfig, results_folder
 from _measure.published import Published
 from _measure.published_csv import with_user_rows
 from _measure.scored_run import ScoredRun, measure_command
+from _measure.sealing import seal_verdicts
 from _measure.seeds import SeedStudy, measure_seeds
 from _measure.verification import Verification, write_verification, write_verification_tables
 from _measure.verify import measured_protocols, published_verification
@@ -60,6 +61,8 @@ def verify(config: VerifyConfig) -> Verification:
         raise InputError(f"Expected --seeds and --workers of at least 0, found {config.seeds} and {config.workers}.")
     if config.against != PUBLISHED and (config.rows or config.all or config.seeds):
         raise InputError(f"Expected --rows, --all and --seeds with --against {PUBLISHED}, found {config.against}.")
+    if config.store is not None and config.store.is_dir():
+        raise InputError(f"Expected a file for --store, found the folder {config.store}.")
     if config.against == PUBLISHED:
         verification = _against_published(run, config)
     else:
@@ -77,6 +80,7 @@ def _kept(run: RunFolder, verification: Verification) -> Verification:
     """Verdicts do not depend on a place to keep them: a run that is read-only is verified all the same."""
     try:
         write_verification(run, verification)
+        seal_verdicts(run)
     except OSError as error:
         note = f"{run.verdicts} could not be written: {error.strerror or error}"
         return replace(verification, notes=(*verification.notes, note))

@@ -10,6 +10,7 @@ from tyro.conf import Positional
 from _exchange.command import Outcome, Verb, main
 from _exchange.run_folder import run_or_latest
 from _measure.integrity import check_seal
+from _measure.measure import results_folder
 from _measure.pack import check_pack
 from _measure.verification import verification_data, verification_text
 from _measure.verify_request import VerifyConfig, verify
@@ -40,14 +41,20 @@ def run(options: Verify) -> Outcome:
         return _integrity(options)
     folder = run_or_latest(options.path)
     verification = verify(options)
-    text = f"run: {folder.path}\n{verification_text(verification)}"
-    return Outcome(text, {"run": str(folder.path), **verification_data(verification)}, int(not verification.holds))
+    lines = [f"run: {folder.path}\n{verification_text(verification)}"]
+    lines += [] if options.store is None else [f"stored in {options.store}\n"]
+    lines += [] if options.out is None else [f"written: verify.* in {options.out}\n"]
+    return Outcome(
+        "".join(lines), {"run": str(folder.path), **verification_data(verification)}, int(not verification.holds)
+    )
 
 
 def _integrity(options: Verify) -> Outcome:
-    is_archive = options.path is not None and options.path.is_file()
-    subject = options.path if is_archive and options.path else run_or_latest(options.path).path
-    report = (check_pack if is_archive else check_seal)(subject, data=options.data)
+    path = options.path
+    if path is not None and (path.is_file() or (path.suffix == ".tar" and not path.is_dir())):
+        report = check_pack(path, data=options.data)
+    else:
+        report = check_seal(results_folder(run_or_latest(path)).path, data=options.data)
     return Outcome(report.text, report.data, int(not report.intact))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -325,6 +326,32 @@ def test_other_numbers_are_listed_on_demand_with_their_states(tmp_path: Path) ->
     template = [verdict for verdict in listed if verdict.reference.startswith("panic-3d-first-readme/")]
     assert [verdict.state for verdict in template] == ["not comparable"] * 2
     assert "exponent lost" in template[1].reason
-    assert "numbers that no run can be held against" in verification_text(
-        published_verification(run, registry, list_all=True)
-    )
+    assert [
+        verdict.reason.partition(";")[0] for verdict in listed if verdict.reference.endswith("3d-reconstruction")
+    ] == ["printed as 2–3"]
+
+
+def test_a_reason_of_many_listed_numbers_stands_once_below_them(tmp_path: Path) -> None:
+    run = write_published_run(tmp_path, FIRST)
+    text = verification_text(published_verification(run, Published.read(), list_all=True))
+    listed = text.partition("numbers that no run can be held against")[2].splitlines()
+    reasons_below = [line for line in listed if re.match(r"\(\d+\) ", line)]
+    assert [line.partition(" ")[0] for line in reasons_below] == [f"({n + 1})" for n in range(len(reasons_below))]
+    assert len({line.partition(" ")[2] for line in reasons_below}) == len(reasons_below)
+    assert any(re.search(r"^ eisai/\S+ +95\.15  not comparable +\(\d+\)$", line) for line in listed)
+
+
+def test_numbers_of_several_methods_stand_in_tables_of_their_own(tmp_path: Path) -> None:
+    registry = Published.read()
+    other = replace(registry.by_id("panic-3d/animerecon/geom/cd/rtx-3080-ti"), id="mine/cd", method="Mine", value=9.0)
+    run = write_published_run(tmp_path, FIRST)
+    text = verification_text(published_verification(run, registry.with_records([other], {})))
+    heads = [line for line in text.splitlines() if line.startswith("invented on daredemoE against")]
+    assert heads == [
+        f"invented on daredemoE against published ({method}), protocol {protocol}"
+        for protocol in ("paper", "corrected")
+        for method in ("PAniC-3D", "Mine")
+    ]
+    mine = text.partition("(Mine), protocol paper")[2].partition("invented on")[0]
+    assert "off by -7.671" in mine
+    assert "psnr" not in mine
