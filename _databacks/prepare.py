@@ -95,11 +95,11 @@ def prepare(config: PrepareConfig) -> PrepareResult:
         journal = Journal(plan.folder.journal)
         todo, cached = _unfinished(ours, journal, settings, retry_failed=config.retry_failed)
         drawn = _draw(plan, todo, journal, settings, config)
+        every = ours | _look_at([c for c in plan.characters if c.item not in ours])
         if is_part:
             lock.let_go()  # first: of two parts that end together, the one that asks later finds nobody
         is_last = not is_part or lock.take("alone")
         journal = Journal(plan.folder.journal)
-        every = ours | _look_at([c for c in plan.characters if c.item not in ours]) if is_part else ours
         failed, missing = _outcome(every, journal, settings)
         complete = is_last and not missing
         if complete:
@@ -235,6 +235,18 @@ def _lock(plan: Plan, *, is_part: bool) -> Iterator[FileLock]:
         deadline = time.monotonic() + (_PATIENCE_S if is_part else 0)
         while not lock.take("shared" if is_part else "alone"):
             if time.monotonic() > deadline:
-                raise SetInUse(f"Expected to write {plan.folder.path} alone, found another prepare at work there.")
+                raise _in_use(plan, is_part=is_part)
             time.sleep(0.1)
         yield lock
+
+
+def _in_use(plan: Plan, *, is_part: bool) -> SetInUse:
+    if is_part:
+        return SetInUse(
+            f"Expected only other parts at work in {plan.folder.path}, found a prepare that works there alone.",
+            next_step="Start this part again when that one has ended.",
+        )
+    return SetInUse(
+        f"Expected to write {plan.folder.path} alone, found another prepare at work there.",
+        next_step="Wait until it has ended, or choose another folder with --out.",
+    )

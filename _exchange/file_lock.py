@@ -11,6 +11,8 @@ import fcntl
 from pathlib import Path
 from typing import IO, Literal
 
+from _exchange.errors import InputError
+
 Manner = Literal["alone", "shared"]
 _ABSENT = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 """What file systems without locks answer."""
@@ -28,16 +30,31 @@ class FileLock:
         self._stream = open(path, "a+b")  # noqa: SIM115 - closed by `close`
 
     def take(self, manner: Manner) -> bool:
-        """Lock at once, ``shared`` with other such or ``alone``; False: others hold it. One lock held is enough."""
-        try:
-            fcntl.flock(self._stream, _FLAGS[manner] | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+        """Lock at once, ``shared`` with other such or ``alone``; False: others hold it. One lock held is enough.
+
+        Raises:
+            InputError: it is to be shared on a file system without locks. There, ``alone`` is taken on trust.
+        """
+        return self._lock(manner, fcntl.LOCK_NB)
 
     def wait(self, manner: Manner) -> None:
-        """Lock when the others let go."""
-        fcntl.flock(self._stream, _FLAGS[manner])
+        """Lock when the others let go; raises as `take`."""
+        self._lock(manner, 0)
+
+    def _lock(self, manner: Manner, flags: int) -> bool:
+        try:
+            fcntl.flock(self._stream, _FLAGS[manner] | flags)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                raise
+            if manner == "shared":
+                raise InputError(
+                    f"Expected a file system with locks to share {self._stream.name}, found one without.",
+                    next_step="Do all the work in one process, or in a folder on another file system.",
+                ) from error
+        return True
 
     def let_go(self) -> None:
         """Hold nothing."""

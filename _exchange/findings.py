@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
+from _exchange.ray_workers import INSTALLATION
 from _exchange.workers import available_cores
 
 OLDEST_PYTHON = (3, 11)
@@ -68,7 +69,16 @@ def machine_findings() -> list[Finding]:
     findings.append(
         Finding("disk", free > 1, True, f"{free:.0f} GiB free here", "Free at least 1 GiB, or work in another folder.")
     )
-    return [*findings, _gpu()]
+    return [*findings, _ray(), _gpu()]
+
+
+def _ray() -> Finding:
+    """What the executor ``ray`` takes."""
+    try:
+        return Finding("Ray", True, False, f"{metadata.version('ray')}, for --executor ray")
+    except metadata.PackageNotFoundError:
+        sentence = "not installed: --executor ray cannot run; --executor local and --shard need nothing"
+        return Finding("Ray", False, False, sentence, f"Run {INSTALLATION}.")
 
 
 def _gpu() -> Finding:

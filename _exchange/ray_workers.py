@@ -1,8 +1,9 @@
 """The worker processes of `results_of` on a Ray cluster: the one that RAY_ADDRESS names, or one started here.
 
 A cluster that is started here listens on 127.0.0.1 only, reports nothing to anybody, keeps its files in a temporary
-folder and ends with the work. On a cluster of several machines the code, the data and the run folder must lie at the
-same paths everywhere (a shared file system), since workers write the files of their pieces themselves.
+folder and ends with the work; the folder of a run that was killed is removed by the next one. On a cluster of several
+machines the code, the data and the run folder must lie at the same paths everywhere (a shared file system), since
+workers write the files of their pieces themselves.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from _exchange.errors import InputError, MissingComponent
+from _exchange.scratch_folder import scratch_folder
 from _exchange.workers import WorkerDied, available_cores, end_with, ready_work
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
-REQUIREMENTS = "_env/requirements-ray.txt"
+INSTALLATION = ".venv/bin/python -m pip install -r _env/requirements-ray.txt"
 _OBJECT_STORE_BYTES = 2**27
 """Pieces and answers are small; Ray would take a third of the memory."""
 _SECONDS_FOR_AN_ANSWER = 10.0
@@ -209,7 +211,7 @@ def cluster(workers: int) -> Iterator[Any]:
     if address:
         _check_that_somebody_answers(address)
     place = tempfile.gettempdir() if len(tempfile.gettempdir()) <= _LONGEST_PLACE else "/tmp"
-    with tempfile.TemporaryDirectory(prefix="ray-", dir=place, ignore_cleanup_errors=True) as folder:
+    with scratch_folder(Path(place), "ray-") as folder:
         try:
             if address:
                 ray.init(address=address, log_to_driver=False, logging_level="ERROR")
@@ -221,7 +223,7 @@ def cluster(workers: int) -> Iterator[Any]:
                     include_dashboard=False,
                     log_to_driver=False,
                     logging_level="ERROR",
-                    _temp_dir=folder,
+                    _temp_dir=str(folder),
                 )
         except ConnectionError as error:
             raise _no_cluster(address) from error
@@ -257,6 +259,6 @@ def _loaded(settings: Mapping[str, str]) -> Any:
     except ImportError as error:
         raise MissingComponent(
             "The executor ray needs Ray, which is not installed.",
-            next_step=f"Run .venv/bin/python -m pip install -r {REQUIREMENTS}.",
+            next_step=f"Run {INSTALLATION}.",
         ) from error
     return ray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from _exchange import atomic
+from _exchange.errors import InputError
 from _exchange.file_lock import FileLock
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -76,6 +78,20 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
         holder.wait(PATIENCE_S)
         assert lock.take("alone")
     holder.communicate()
+
+
+def test_without_locks_one_process_works_on_and_parts_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with FileLock(tmp_path / "lock") as lock:
+        assert lock.take("alone")
+        lock.wait("alone")
+        with pytest.raises(InputError, match=r"file system with locks .*lock, found one without"):
+            lock.take("shared")
 
 
 def test_lines_that_two_processes_append_stay_whole(tmp_path: Path) -> None:

@@ -133,6 +133,17 @@ def test_a_whole_set_is_not_prepared_beside_a_part(source: Path, tmp_path: Path)
     assert (result.drawn, result.complete) == (1, False)
 
 
+def test_a_part_is_not_prepared_beside_a_whole_set(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("_databacks.prepare._PATIENCE_S", 0)
+    with FileLock(DatasetLayout(tmp_path).render_set("own").lock) as whole:
+        assert whole.take("alone")
+        with pytest.raises(SetInUse, match="only other parts at work") as caught:
+            _prepare(source, tmp_path, "1/2")
+    assert "again" in caught.value.next_step
+
+
 def test_a_part_that_ends_while_another_is_at_work_leaves_the_tables_to_it(source: Path, tmp_path: Path) -> None:
     _prepare(source, tmp_path, "1/2")
     with FileLock(DatasetLayout(tmp_path).render_set("own").lock) as other:
