@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from _exchange.errors import InputError
+from _exchange.errors import InputError, SuiteError
 from _exchange.items import ItemId, TruthFiles
 from _exchange.mesh import Mesh
 from _exchange.progress import progress
@@ -104,12 +104,7 @@ def bench_measure(
             _check(subject.score())  # the first call of every library pays for loading it
         with progress("bench measure", len(subjects)) as shown:
             for subject in subjects:
-                for _ in range(repeats):
-                    clock = StageClock()
-                    _time_pictures(clock, subject, ratios)
-                    _time_surfaces(clock, subject, Path(cache), ratios)
-                    clock.time("whole item", subject.score)
-                    clocks.append(clock)
+                clocks += [_timed(subject, Path(cache), ratios) for _ in range(repeats)]
                 shown.advance(str(subject.item))
     names = {lpips_metric(settings.lpips_network).id: f"lpips ({settings.lpips_network})", CLIP.id: "clip"}
     return BenchReport(
@@ -131,7 +126,7 @@ def bench_text(report: BenchReport) -> str:
     lines += [f"{name:<32}{'not run':>9}" for name in report.not_run]
     lines += [
         "",
-        f"medians over {report.characters} characters, {report.repeats} times each, one thread of torch",
+        f"medians over {report.characters} characters × {report.repeats} repeats, one thread of torch",
         f"plain distance twin: {report.plain_distance_ratio:.0f} × the CPU time of the fast one",
     ]
     if report.plain_lpips_ratio is not None:
@@ -148,6 +143,18 @@ def _load(chosen: ChosenNetworks, settings: Settings) -> Networks:
     lpips = (settings.lpips_network,) if chosen.facts.lpips else ()
     clip = (settings.protocol.clip_precision,) if chosen.facts.clip else ()
     return LoadedNetworks.load(NetworkNeeds(lpips, clip)).of(settings)
+
+
+def _timed(subject: _Subject, cache: Path, ratios: _Ratios) -> StageClock:
+    """Every stage of one character; one that cannot be read is named."""
+    clock = StageClock()
+    try:
+        _time_pictures(clock, subject, ratios)
+        _time_surfaces(clock, subject, cache, ratios)
+    except SuiteError as error:
+        raise InputError(f"{subject.item}: {error}") from error
+    _check(clock.time("whole item", subject.score))
+    return clock
 
 
 def _time_pictures(clock: StageClock, subject: _Subject, ratios: _Ratios) -> None:

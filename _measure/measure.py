@@ -190,6 +190,11 @@ def _subject(config: MeasureConfig) -> _Subject:
         protocol = protocol_named(config.protocol or dataset.default_protocol)
         method, generated_with, note = run.path.resolve().parent.name, "", ""
         home = results_folder(run)
+        if config.out is None and home.record.is_file():
+            raise InputError(
+                f"Expected {home.path} to be free for the results of {run.path}, found a run of ours.",
+                next_step="Choose another folder with --out",
+            )
     lpips = config.lpips_net or ("alex" if protocol.lpips_range == "unit" else "squeeze")
     settings = Settings(protocol=protocol, lpips_network=lpips, run_seed=config.seed, pictures=config.pictures)
     kept = items[: config.limit] if config.limit else items

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import cast
 
 from _exchange import atomic
 from _exchange.scores import Score
@@ -32,10 +33,18 @@ def read_journal(journal: Path) -> Known:
     for line in atomic.read_lines(journal):
         try:
             value = json.loads(line)
-            item = value["item"]
-            scores = tuple(Score(item, metric, view, float(number)) for metric, view, number in value["scores"])
-            problems = tuple(Problem(item, view, reason) for view, reason in value["problems"])
-            known[item, value["part"], value["key"]] = ItemScores(scores, problems)
+            item, part, key = (_text(value[name]) for name in ("item", "part", "key"))
+            scores = tuple(
+                Score(item, _text(metric), _text(view), float(number)) for metric, view, number in value["scores"]
+            )
+            problems = tuple(Problem(item, _text(view), _text(reason)) for view, reason in value["problems"])
+            known[item, cast(Part, part), key] = ItemScores(scores, problems)
         except (KeyError, TypeError, ValueError):
             continue
     return known
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"Expected text, found {value!r}.")
+    return value

@@ -17,7 +17,7 @@ from _measure.protocols import Settings
 from _measure.run import MeasureOptions, Target, measure_targets
 from _measure.table import Table
 from _measure.weights import CLIP_VIT_B32
-from tests.measure.small_benchmark import SmallBenchmark
+from tests.measure.small_benchmark import SmallBenchmark, make_benchmark
 
 pytestmark = pytest.mark.usefixtures("no_weights")
 
@@ -27,6 +27,12 @@ class MeanColours:
 
     def encode(self, pictures: np.ndarray) -> np.ndarray:
         return np.concatenate([pictures.mean((2, 3)), np.ones((len(pictures), 1))], axis=1)
+
+
+@pytest.fixture
+def benchmark_run(tmp_path: Path) -> SmallBenchmark:
+    """One item: networks see no other."""
+    return make_benchmark(tmp_path, 1)
 
 
 @pytest.fixture
@@ -59,7 +65,7 @@ def test_clip_is_scored_where_its_weights_are(benchmark_run: SmallBenchmark, cli
     table = measure(benchmark_run)
     found = rows(table)
     assert clip_here == [("cpu", "float32")]
-    assert {found[subset, "clip"].n for subset in ("front", "back", "360")} == {3}
+    assert {found[subset, "clip"].n for subset in ("front", "back", "360")} == {1}
     assert 90 < found["front", "clip"].value <= 100
     assert table.weights == {CLIP_VIT_B32.file_name: CLIP_VIT_B32.sha256}
     assert found["front", "lpips"].not_run
@@ -87,9 +93,13 @@ def test_weights_that_come_later_score_their_rows_and_no_others(
     assert rows(measure(benchmark_run))["front", "clip"].not_run.endswith("_scripts.download clip-vit-b32")
     before = benchmark_run.run.measured.read_text()
     request.getfixturevalue("clip_here")
-    assert rows(measure(benchmark_run))["front", "clip"].n == 3
+    assert rows(measure(benchmark_run))["front", "clip"].n == 1
     added = benchmark_run.run.measured.read_text().removeprefix(before)
-    assert added.count('"part": "clip"') == added.count('"part"') == 3
+    late = benchmark_run.run.scores.read_bytes()
+    benchmark_run.run.measured.unlink()
+    measure(benchmark_run)
+    assert benchmark_run.run.scores.read_bytes() == late
+    assert added.count('"part": "clip"') == added.count('"part"') == 1
 
 
 @pytest.mark.parametrize(

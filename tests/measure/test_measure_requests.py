@@ -178,6 +178,18 @@ def test_predictions_of_the_original_need_data(small: SmallRun, original: Path) 
         measure(request(small, path=original))
 
 
+def test_results_of_the_original_never_replace_those_of_a_run_of_ours(
+    small: SmallRun, original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(original.parent)
+    ours = RunFolder(Path("runs") / "trial")
+    RunRecord.read(small.run.record).write(ours.record)
+    with pytest.raises(InputError, match=r"Expected runs/trial to be free .*, found a run of ours") as caught:
+        measure(request(small, path=original, data=small.data, limit=1))
+    assert caught.value.next_step == "Choose another folder with --out"
+    assert [path.name for path in ours.path.iterdir()] == ["run.json"]
+
+
 # -- data prepared anew -----------------------------------------------------------------------------------------
 
 
@@ -220,6 +232,13 @@ def test_an_item_that_left_the_data_is_missing_and_comes_back_without_scoring(me
 
 
 # -- bench ------------------------------------------------------------------------------------------------------
+
+
+def test_bench_names_the_item_that_it_cannot_measure(small: SmallRun) -> None:
+    small.run.item(ODD).mesh.unlink()
+    with pytest.raises(InputError) as caught:
+        bench(request(small, limit=2))
+    assert str(caught.value).startswith(f"{ODD}: Expected a predicted surface mesh.glb, found none.")
 
 
 def test_bench_says_in_a_sentence_what_it_cannot_read_and_writes_nothing(small: SmallRun) -> None:

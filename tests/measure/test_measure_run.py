@@ -341,6 +341,15 @@ def test_a_damaged_journal_line_counts_as_absent(measured: SmallBenchmark, damag
     assert len(measured.run.measured.read_text().splitlines()) == len(lines) + 1
 
 
+@pytest.mark.parametrize("change", [{"problems": [["geom", 3]]}, {"scores": [[1, "geom", 0.5]]}])
+def test_a_journal_line_of_the_right_key_without_texts_counts_as_absent(measured: SmallBenchmark, change: dict) -> None:
+    before = results(measured.run)
+    first, *rest = journal_lines(measured)
+    measured.run.measured.write_text("".join(f"{json.dumps(line)}\n" for line in [first | change, *rest]))
+    measure(measured)
+    assert results(measured.run) == before
+
+
 def test_paper_samples_follow_the_run_seed_and_corrected_ones_do_not(tmp_path: Path) -> None:
     bench = make_benchmark(tmp_path, 1)
 
