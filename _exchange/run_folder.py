@@ -8,6 +8,7 @@ runs/<name>/scores.jsonl, table.*         what `measure` writes
 runs/<name>/variants/<variant>/           the same under another protocol or without pasted pixels
 runs/<name>/verify.json                   what `verify` writes
 runs/<name>/seal.json                     SHA-256 of every file that the scores rest on
+runs/<name>/verify.seal.json, report.seal.json   the same of what `verify` and `report` write
 runs/<name>/report/index.html             what `report` writes
 """
 
@@ -108,6 +109,16 @@ class RunFolder:
     def seal(self) -> Path:
         """Digests of every file of the run and of its dataset, written when it was measured."""
         return self.path / "seal.json"
+
+    @property
+    def verdicts_seal(self) -> Path:
+        """Digest of `verdicts`, written with them."""
+        return self.path / "verify.seal.json"
+
+    @property
+    def report_seal(self) -> Path:
+        """Digests of the report's files, written with them."""
+        return self.path / "report.seal.json"
 
     def variant(self, name: str) -> RunFolder:
         """Where scores and tables of the same predictions under other rules lie, e.g. ``paper-unpasted``."""

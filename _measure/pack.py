@@ -6,8 +6,8 @@ archives of exactly this form: it makes each header anew from name and size and 
 names that leave the folder, foreign headers and hidden bytes between files are refused before anything is believed, and
 it computes all digests while it reads; nothing is unpacked.
 
-Files of the dataset are left out unless asked for: they stay under their own terms. The report is no part of the seal:
-it is covered by the archive's digest, and a check counts it as not sealed.
+Files of the dataset are left out unless asked for: they stay under their own terms. So are verdicts and report, which
+come with the seals that they have of their own.
 """
 
 from __future__ import annotations
@@ -27,19 +27,18 @@ from _exchange import atomic
 from _exchange.digest import sha256_of_file
 from _exchange.errors import CheckFailed, FormatError, InputError
 from _exchange.run_folder import RunFolder
-from _measure.integrity import (
+from _measure.integrity import SealReport, check_seal, checked_below, compared, section_folders, with_unknown
+from _measure.seal import (
     LARGEST_SEAL,
     SECTIONS,
-    SealReport,
-    check_seal,
-    compared,
-    digests_of,
-    is_made_later,
+    Seal,
     is_plain_name,
+    later_seal,
     read_seal,
     seal_of,
-    section_folders,
+    sealed_names,
 )
+from _measure.sealing import files_below
 
 SEAL_NAME = "run/seal.json"
 LARGEST_FILE = 2**32
@@ -104,13 +103,13 @@ def pack_run(
     Args:
         run: a sealed run.
         target: the file to write, ``*.tar``, outside the run.
-        with_report: also the report and ``verify.json``.
+        with_report: also the report and ``verify.json``, with their seals.
         with_data: also the files of the dataset that the scores rest on.
         data: the dataset; default: where it was when the run was sealed.
 
     Raises:
         InputError: the run has no seal, the target is no archive outside the run, or the dataset is not here.
-        CheckFailed: a file is not as it was sealed.
+        CheckFailed: a file is not as it was sealed, or was changed meanwhile.
     """
     if target.suffix != ".tar" or target.resolve().is_relative_to(run.resolve()):
         raise InputError(f"Expected a file *.tar outside the run to write, found {target}.")
@@ -119,15 +118,21 @@ def pack_run(
         raise CheckFailed(
             f"Expected a run as it was sealed, found {report.first} changed.",
             next_step=f"python3 -m _scripts.verify {run} --integrity says more; "
-            "python3 -m _scripts.measure seals the run as it is now.",
+            "measure, verify and report make and seal their parts anew.",
         )
     wanted = {SEAL_NAME: RunFolder(run).seal, **_sealed_paths(run, data, with_data=with_data)}
     if with_report:
-        wanted |= {name: run / name.removeprefix("run/") for name in report.unsealed if is_made_later(name[4:])}
+        wanted |= {f"run/{name}": run / name for name in files_below(run) if later_seal(name)}
     with _replacing(target) as stream:
         for name, path in wanted.items():
             _add(stream, name, path)
         stream.write(_END)
+        stream.flush()
+        packed = check_pack(Path(stream.name), data=data)
+        if not packed.intact:
+            raise CheckFailed(
+                f"Expected files that stay as they are while they are packed, found {packed.first} changed."
+            )
     return Pack(target, sha256_of_file(target), len(wanted), target.stat().st_size, with_data)
 
 
@@ -221,33 +226,45 @@ def _checked(stream: IO[bytes], path: Path, data: Path | None) -> SealReport:
         raise FormatError("", f"{SEAL_NAME} as the first file, of at most {LARGEST_SEAL} bytes", what)
     seal = seal_of(b"".join(first.pieces))
     found: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
+    later: dict[str, Seal] = {}
     for member in members:
+        section, _, name = member.name.partition("/")
+        if section == "run" and later_seal(name) == name:
+            later[name] = _seal_of_member(member)
+            continue
         digest = hashlib.sha256()
         for piece in member.pieces:
             digest.update(piece)
-        section, _, name = member.name.partition("/")
         found[section][name] = digest.hexdigest()
     report = SealReport(str(path), seal.results)
-    for section in SECTIONS:
-        names = seal.files[section]
+    for section, names in sealed_names(seal, later).items():
         if section == "dataset" and not found[section] and names:
             report = _with_data(report, names, data)
             continue
         report = compared(report, section, names, found[section])
-        unknown = [f"{section}/{name}" for name in found[section] if name not in names]
-        later = [name for name in unknown if section == "run" and is_made_later(name.removeprefix("run/"))]
-        extra = [name for name in unknown if name not in later]
-        report = replace(report, extra=(*report.extra, *extra), unsealed=(*report.unsealed, *later))
+        unknown = [name for name in found[section] if name not in names]
+        if section == "run":
+            report = with_unknown(report, unknown)
+        else:
+            report = replace(report, extra=(*report.extra, *(f"{section}/{name}" for name in unknown)))
     return report
+
+
+def _seal_of_member(member: _Member) -> Seal:
+    if member.size > LARGEST_SEAL:
+        raise FormatError(member.name, f"a seal of at most {LARGEST_SEAL} bytes", f"{member.size}")
+    try:
+        return seal_of(b"".join(member.pieces))
+    except FormatError as error:
+        place = f"{member.name}: {error.place}" if error.place else member.name
+        raise FormatError(place, error.expected, error.found) from error
 
 
 def _with_data(report: SealReport, names: Mapping[str, str], data: Path | None) -> SealReport:
     """The dataset's files, from a folder beside the archive where one is named."""
     if data is None:
         return replace(report, unchecked={"dataset": len(names)})
-    root = find_root(data).root
-    present = [root / name for name in names if (root / name).is_file()]
-    return compared(report, "dataset", names, digests_of(root, present))
+    return checked_below(report, "dataset", names, find_root(data).root)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,7 +38,8 @@ class Pack(Verb):
 def run(options: Pack) -> Outcome:
     """Pack, and show how to sign and check the archive."""
     folder = run_or_latest(options.path).path
-    target = options.out or folder.with_name(f"{folder.resolve().name}.tar")
+    place = Path(os.path.abspath(folder))  # also where the folder is "."
+    target = options.out or place.with_name(f"{place.name}.tar")
     packed = pack_run(folder, target, with_report=options.with_report, with_data=options.with_data, data=options.data)
     return Outcome(packed.text, {**asdict(packed), "path": str(packed.path)})
 

@@ -29,6 +29,7 @@ from _measure.report.pages import ASSETS, asset, index_page, item_page
 from _measure.report.pictures import SIDE, Job, Made, make_files, webp
 from _measure.report.records import Report
 from _measure.report.scored import cells_of, read_scored
+from _measure.sealing import seal_report
 
 _OWN_FOLDERS = ("assets", "downloads", "items", "models", "pictures")
 
@@ -64,6 +65,7 @@ def write_report(run: RunFolder, *, workers: int = 1, truth_cache: Path | None =
     ]
     report = report_record(run, record, scored, records, notices)
     _write_pages(run, report, [known.made for known in prepared.values()])
+    seal_report(run)
     return run.report
 
 

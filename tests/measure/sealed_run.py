@@ -6,7 +6,8 @@ from pathlib import Path
 
 from _databacks.dataset import open_dataset
 from _exchange import atomic
-from _measure.integrity import Seal, seal_run
+from _measure.seal import Seal
+from _measure.sealing import seal_report, seal_run, seal_verdicts
 from tests.measure.report.small_run import ITEMS, ODD, PLAIN, SmallRun, copied, make_run, write_measured
 
 WEIGHTS = {"network.npz": "ab" * 32}
@@ -27,6 +28,8 @@ KINDS_OF_RUN = (
     "variants/*/table.*",
     "variants/switches.*",
 )
+KINDS_MADE_LATER = ("verify.json", "report/index.html", "report/pictures/*.webp")
+SEALS = ("seal.json", "verify.seal.json", "report.seal.json")
 KINDS_OF_DATASET = (
     "subsets/*.csv",
     "renders/*/*_meta.json",
@@ -56,6 +59,9 @@ def make_complete_run(root: Path) -> SmallRun:
         atomic.write_text(journal, '{"item": "genshin/albedo"}\n')
     write_measured(run.variant("paper"))
     atomic.write_text(run.path / "variants" / "switches.txt", "what each switch changes\n")
+    atomic.write_text(run.verdicts, "{}\n")
+    atomic.write_text(run.report, "<html>\n")
+    atomic.write_bytes(run.report.parent / "pictures" / "one.webp", b"a picture")
     atomic.write_text(renders / "daredemoE_meta.json", "{}\n")
     atomic.write_text(renders / "attribution.csv", "item,author\n")
     atomic.write_bytes(renders / "fandom_align_seg" / PLAIN.franch / PLAIN.idx / "front.png", b"a mask")
@@ -67,7 +73,9 @@ def make_complete_run(root: Path) -> SmallRun:
 
 
 def seal(small: SmallRun) -> Seal:
-    """Seal as `measure` does."""
+    """Seal as `measure`, `verify` and `report` do; the seal of the first."""
+    seal_verdicts(small.run)
+    seal_report(small.run)
     return seal_run(small.run, small.run.path, ITEMS, open_dataset(small.data), WEIGHTS)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,14 +14,27 @@ from pathlib import Path
 import pytest
 
 from _databacks.dataset import open_dataset
+from _exchange import atomic
 from _exchange.errors import FormatError, InputError
 from _exchange.items import SCORED_CAMERAS
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import ItemStatus
-from _measure.integrity import check_seal, read_seal, seal_run, sealed_files
+from _measure import sealing
+from _measure.integrity import check_seal
 from _measure.measure import MeasureConfig, measure
+from _measure.seal import Seal, read_seal
+from _measure.sealing import seal_report, seal_run, seal_verdicts, sealed_files
 from tests.measure.report.small_run import ITEMS, ODD, PLAIN, SmallRun, copied
-from tests.measure.sealed_run import KINDS_OF_DATASET, KINDS_OF_RUN, WEIGHTS, copy_sealed, make_complete_run, seal
+from tests.measure.sealed_run import (
+    KINDS_MADE_LATER,
+    KINDS_OF_DATASET,
+    KINDS_OF_RUN,
+    SEALS,
+    WEIGHTS,
+    copy_sealed,
+    make_complete_run,
+    seal,
+)
 
 
 def flipped(content: bytes) -> bytes:
@@ -29,7 +43,10 @@ def flipped(content: bytes) -> bytes:
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
-KINDS = [*(("run", kind) for kind in KINDS_OF_RUN), *(("dataset", kind) for kind in KINDS_OF_DATASET)]
+KINDS = [
+    *(("run", kind) for kind in (*KINDS_OF_RUN, *KINDS_MADE_LATER)),
+    *(("dataset", kind) for kind in KINDS_OF_DATASET),
+]
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "a flipped bit": flipped,
     "cut short": lambda content: content[:-1],
@@ -68,7 +85,8 @@ def changed(path: Path, content: bytes) -> Iterator[None]:
 
 def test_a_sealed_run_is_intact_and_every_file_was_looked_at(made: SmallRun) -> None:
     report = check_seal(made.run.path)
-    files = [path for path in made.run.path.rglob("*") if path.is_file() and path != made.run.seal]
+    seals = [made.run.path / name for name in SEALS]
+    files = [path for path in made.run.path.rglob("*") if path.is_file() and path not in seals]
     data = [path for path in made.data.rglob("*") if path.is_file()]
     assert report.intact
     assert (report.first, report.unchecked, report.unsealed) == ("", {}, ())
@@ -148,19 +166,32 @@ def test_all_that_differ_are_counted_and_the_first_by_section_and_name_is_named(
     sealed.run.scores.write_bytes(b"")
     report = check_seal(sealed.run.path)
     assert report.first == "run/scores.jsonl"
-    assert report.text.splitlines()[1] == "The first file that is not: run/scores.jsonl (2 differ, 1 missing)."
+    assert report.text.splitlines()[:2] == [
+        f"{sealed.run.path}: CHANGED. {report.checked} files are as they were sealed, 2 differ, 1 missing.",
+        "The first file that is not as it was sealed: run/scores.jsonl",
+    ]
     assert report.data["differ"] == ["run/scores.jsonl", f"dataset/subsets/{list_file.name}"]
     assert report.data["missing"] == ["run/table.txt"]
 
 
-def test_a_flipped_bit_anywhere_in_the_seal_is_found(made: SmallRun) -> None:
-    content = made.run.seal.read_bytes()
-    for place in range(0, len(content), 397):
+@pytest.mark.parametrize("name", SEALS)
+def test_a_flipped_bit_anywhere_in_a_seal_is_found(name: str, made: SmallRun) -> None:
+    path = made.run.path / name
+    content = path.read_bytes()
+    for place in range(0, len(content), len(content) // 30):
         other = bytearray(content)
         other[place] ^= 1 << place % 7
-        for _ in changed(made.run.seal, bytes(other)):
-            with pytest.raises(FormatError, match=r"seal\.json: "):
+        for _ in changed(path, bytes(other)):
+            with pytest.raises(FormatError, match=f"^{re.escape(name)}: "):
                 check_seal(made.run.path)
+
+
+def test_a_seal_of_later_files_cannot_speak_for_others(sealed: SmallRun) -> None:
+    for name in ("scores.jsonl", "report/index.html", "verify.seal.json", "variants/paper/verify.json"):
+        text = Seal({"run": {name: "0" * 64}, "predictions": {}, "dataset": {}}).text
+        sealed.run.verdicts_seal.write_text(text)
+        with pytest.raises(FormatError, match=f"verify.seal.json: expected a seal of what was made later, .*{name}"):
+            check_seal(sealed.run.path)
 
 
 # -- what a seal covers -----------------------------------------------------------------------------------------
@@ -199,16 +230,41 @@ def test_results_depend_on_every_kind_of_result(kind: str, made: SmallRun, tmp_p
     assert seal(copy).results != read_seal(made.run.seal).results
 
 
-def test_what_is_made_from_a_sealed_run_is_counted_and_no_fault(sealed: SmallRun) -> None:
-    sealed.run.report.parent.mkdir()
-    sealed.run.report.write_text("<html>")
-    sealed.run.verdicts.write_text("{}")
+def test_verdicts_and_report_have_seals_of_their_own_and_leave_the_runs_as_it_is(sealed: SmallRun) -> None:
+    before = sealed.run.seal.read_bytes()
+    sealed.run.verdicts.write_text("[]")
+    sealed.run.report.write_text("<html>other")
+    assert check_seal(sealed.run.path).differ == ("run/report/index.html", "run/verify.json")
+    seal_verdicts(sealed.run)
+    seal_report(sealed.run)
+    assert check_seal(sealed.run.path).intact
+    assert sealed.run.seal.read_bytes() == before
+
+
+def test_verdicts_and_report_of_a_variant_are_no_results_of_the_run(sealed: SmallRun) -> None:
+    variant = sealed.run.variant("paper")
+    for path, write_seal in ((variant.verdicts, seal_verdicts), (variant.report, seal_report)):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("later")
+        write_seal(variant)
+        report = check_seal(sealed.run.path)
+        assert (report.intact, report.unsealed) == (True, ())
+        path.write_text("changed")
+        assert check_seal(sealed.run.path).first == f"run/{path.relative_to(sealed.run.path).as_posix()}"
+        write_seal(variant)
+
+
+def test_files_that_no_seal_knows_are_counted_and_no_fault(sealed: SmallRun) -> None:
+    sealed.run.verdicts_seal.unlink()
+    (sealed.run.report.parent / "more.html").write_text("mine")
     (sealed.run.path / "notes.txt").write_text("mine")
     (sealed.run.path / ".partial-7-x").write_text("of a killed process")
     report = check_seal(sealed.run.path)
     assert report.intact
-    assert report.unsealed == ("run/notes.txt", "run/verify.json", "run/report/index.html")
-    assert "Not sealed: 3 files made afterwards, such as run/notes.txt." in report.text
+    assert report.unsealed == ("run/notes.txt", "run/report/more.html", "run/verify.json")
+    assert report.text.splitlines()[1:-1] == [
+        "Not sealed, so that nobody can tell whether they changed: 3 files that were added later, such as run/notes.txt"
+    ]
 
 
 def test_a_folder_that_is_a_link_is_sealed_by_its_content(sealed: SmallRun, tmp_path: Path) -> None:
@@ -218,6 +274,32 @@ def test_a_folder_that_is_a_link_is_sealed_by_its_content(sealed: SmallRun, tmp_
     (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path / "elsewhere")
     assert len(sealed_files(sealed.run.path)) == len(read_seal(sealed.run.seal).files["run"])
     assert check_seal(sealed.run.path).intact
+
+
+def test_what_is_no_file_is_not_sealed_and_stops_nothing(sealed: SmallRun) -> None:
+    before = seal(sealed)
+    os.mkfifo(sealed.run.path / "items" / "pipe")
+    (sealed.run.path / "items" / "nothing").symlink_to("nowhere")
+    assert seal(sealed) == before
+    assert check_seal(sealed.run.path).intact
+
+
+def test_of_two_that_seal_at_once_the_last_has_seen_what_both_wrote(
+    sealed: SmallRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests, others = sealing.digests_of, iter(["another process"])
+
+    def digests_while_another_writes(root: Path, paths: Sequence[Path]) -> dict[str, str]:
+        found = digests(root, paths)
+        if root == sealed.run.path and (text := next(others, "")):
+            atomic.write_text(sealed.run.scores, text)
+            atomic.write_text(sealed.run.variant("other").scores, text)
+        return found
+
+    monkeypatch.setattr(sealing, "digests_of", digests_while_another_writes)
+    seal(sealed)
+    report = check_seal(sealed.run.path)
+    assert (report.intact, report.unsealed) == (True, ())
 
 
 def test_measuring_seals_the_run_and_measuring_again_changes_no_byte(
@@ -245,7 +327,7 @@ def test_a_dataset_that_is_not_here_is_counted_and_said(sealed: SmallRun, tmp_pa
     report = check_seal(sealed.run.path)
     assert report.intact
     assert report.unchecked == {"dataset": count}
-    assert f"Not checked: {count} files of the dataset, which is not here." in report.text
+    assert f"Not checked: {count} files of the dataset, which are not here. --data DATASET says where" in report.text
     found = check_seal(sealed.run.path, data=moved)
     assert (found.intact, found.unchecked, found.checked) == (True, {}, report.checked + count)
     with pytest.raises(InputError, match="Expected a dataset"):
@@ -258,6 +340,28 @@ def test_another_dataset_with_the_same_names_is_not_taken_for_it(sealed: SmallRu
     character = next(other.glob("raw/dssc/*/*.vrm"))
     character.write_bytes(character.read_bytes()[:-1])
     assert check_seal(sealed.run.path, data=other).first == f"dataset/{character.relative_to(other).as_posix()}"
+
+
+def test_a_run_that_was_moved_is_checked_from_any_folder(
+    sealed: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = Path(shutil.move(sealed.run.path, tmp_path / "moved"))
+    for here, path in ((moved, "."), (moved / "items", ".."), (tmp_path, "moved")):
+        monkeypatch.chdir(here)
+        report = check_seal(Path(path))
+        assert (report.intact, report.unchecked, report.unsealed) == (True, {}, ())
+
+
+def test_folders_that_were_named_from_where_one_stood_are_found_from_elsewhere(
+    sealed: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    results, run = RunFolder(Path("scored")), sealed.run.path.relative_to(tmp_path)
+    shutil.copytree(sealed.run.variant("paper").path, results.path)
+    seal_run(results, run, ITEMS, open_dataset(sealed.data.relative_to(tmp_path)), {})
+    monkeypatch.chdir("/")
+    report = check_seal(tmp_path / "scored")
+    assert (report.intact, report.unchecked) == (True, {})
 
 
 def test_scores_in_another_folder_rest_on_the_predictions_of_the_run(sealed: SmallRun, tmp_path: Path) -> None:
@@ -315,6 +419,17 @@ def test_other_files_are_no_seals(text: str, sealed: SmallRun) -> None:
     sealed.run.seal.write_text(text)
     with pytest.raises(FormatError):
         check_seal(sealed.run.path)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "\ud800", "scores.jsonl/a", "items/" + "a/" * 3000 + "a", "a\x1b[2J\n"])
+def test_names_that_no_file_has_are_missing_and_give_a_terminal_no_orders(name: str, sealed: SmallRun) -> None:
+    known = read_seal(sealed.run.seal)
+    files = {**known.files, "run": {**known.files["run"], name: "0" * 64}}
+    sealed.run.seal.write_text(replace(known, files=files).text)
+    report = check_seal(sealed.run.path)
+    assert report.missing == (f"run/{name}",)
+    assert all(line.replace("\ufffd", "?").isprintable() for line in report.text.split("\n"))
+    assert len(report.text.split("\n")) == 3
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")

@@ -9,26 +9,26 @@ import tarfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from _exchange.command import execute
 from _exchange.errors import CheckFailed, FormatError, InputError
-from _measure.integrity import check_seal, read_seal
+from _measure import pack
+from _measure.integrity import check_seal
 from _measure.pack import Pack, check_pack, header_of, pack_run
+from _measure.seal import read_seal
 from _scripts.pack import Pack as PackVerb
 from _scripts.pack import run as pack_verb
 from tests.measure.report.small_run import ODD, SmallRun
-from tests.measure.sealed_run import copy_sealed, make_complete_run, seal
+from tests.measure.sealed_run import SEALS, copy_sealed, make_complete_run, seal
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
     """Sealed; not to be changed."""
     small = make_complete_run(tmp_path_factory.mktemp("packed"))
-    small.run.report.parent.mkdir()
-    small.run.report.write_text("<html>")
-    small.run.verdicts.write_text("{}")
     seal(small)
     return small
 
@@ -69,9 +69,9 @@ def test_other_programs_read_it_and_find_the_files_of_the_run(made: SmallRun, ar
         content = {member.name: tar.extractfile(member).read() for member in members}
     assert members[0].name == "run/seal.json"
     assert {(m.isreg(), m.mode, m.mtime, m.uid, m.gid, m.uname) for m in members} == {(True, 0o644, 0, 0, 0, "")}
-    files = [path for path in made.run.path.rglob("*") if path.is_file() and path.name != "verify.json"]
-    expected = {f"run/{p.relative_to(made.run.path).as_posix()}": p.read_bytes() for p in files if p != made.run.report}
-    assert content == expected
+    files = {path.relative_to(made.run.path).as_posix(): path for path in made.run.path.rglob("*") if path.is_file()}
+    kept = {name: path for name, path in files.items() if not name.startswith(("verify.", "report"))}
+    assert content == {f"run/{name}": path.read_bytes() for name, path in kept.items()}
     assert any(str(ODD) in name for name in content)
 
 
@@ -102,11 +102,38 @@ def test_with_data_it_holds_the_dataset_and_says_whose_it_is(made: SmallRun, tmp
         assert "dataset/renders/daredemoE/attribution.csv" in tar.getnames()
 
 
-def test_with_report_it_holds_what_no_seal_covers(made: SmallRun, tmp_path: Path) -> None:
+def test_with_report_it_holds_verdicts_and_report_under_their_own_seals(made: SmallRun, tmp_path: Path) -> None:
     packed = pack_run(made.run.path, tmp_path / "reported.tar", with_report=True)
     report = check_pack(packed.path)
-    assert report.intact
-    assert report.unsealed == ("run/verify.json", "run/report/index.html")
+    assert (report.intact, report.unsealed, report.checked) == (True, (), packed.files - len(SEALS))
+    with tarfile.open(packed.path, "r:") as tar:
+        places = {member.name: member.offset_data for member in tar}
+    for name in ("run/verify.json", "run/report/pictures/one.webp"):
+        at = places[name]
+        target = rewritten(packed.path, tmp_path / "flipped.tar", lambda content, at=at: content.__setitem__(at, 0))
+        assert check_pack(target).differ == (name,)
+
+
+def test_a_changed_report_is_not_packed(sealed: SmallRun, tmp_path: Path) -> None:
+    sealed.run.report.write_text("<html>changed")
+    with pytest.raises(CheckFailed, match=r"found run/report/index\.html changed"):
+        pack_run(sealed.run.path, tmp_path / "run.tar", with_report=True)
+
+
+def test_a_file_that_changes_while_it_is_packed_leaves_no_archive(
+    sealed: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = pack._add
+
+    def change_then_add(stream: IO[bytes], name: str, path: Path) -> None:
+        if name == "run/scores.jsonl":
+            path.write_bytes(path.read_bytes().swapcase())
+        add(stream, name, path)
+
+    monkeypatch.setattr(pack, "_add", change_then_add)
+    with pytest.raises(CheckFailed, match=r"stay as they are while they are packed, found run/scores\.jsonl changed"):
+        pack_run(sealed.run.path, tmp_path / "run.tar")
+    assert list(tmp_path.glob("*.tar")) == list(tmp_path.glob(".partial-*")) == []
 
 
 def test_long_and_foreign_names_go_through(sealed: SmallRun, tmp_path: Path) -> None:
@@ -305,6 +332,12 @@ def test_the_verb_packs_beside_the_run_and_says_how_to_sign_and_check(
     assert f"_scripts.verify '{target}' --integrity" in said
     assert execute(PackVerb, pack_verb, [run, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["sha256"] == digest
+
+
+def test_the_verb_packs_the_folder_one_stands_in(sealed: SmallRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(sealed.run.path)
+    assert execute(PackVerb, pack_verb, ["."]) == 0
+    assert check_pack(sealed.run.path.with_name(f"{sealed.run.path.name}.tar")).intact
 
 
 def test_the_verb_refuses_a_changed_run_with_exit_code_1(sealed: SmallRun, capsys: pytest.CaptureFixture[str]) -> None:
