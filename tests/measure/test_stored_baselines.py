@@ -119,7 +119,7 @@ def test_a_character_left_out_makes_nothing_comparable(sample: Made) -> None:
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
     root = tmp_path_factory.mktemp("real")
-    return {folder: Made(lambda f=folder: prepared_real(root, f, REAL_PART[f])) for folder in REAL_FOLDERS}
+    return {folder: Made(lambda f=folder: prepared_real(root, f, REAL_PART)) for folder in REAL_FOLDERS}
 
 
 @pytest.mark.parametrize("folder", REAL_FOLDERS)
