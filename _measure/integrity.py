@@ -56,7 +56,7 @@ class SealReport:
         state = "intact" if self.intact else "CHANGED"
         counts = [
             f"{len(names)} {word}"
-            for names, word in ((self.differ, "differ"), (self.missing, "missing"), (self.extra, "added"))
+            for names, word in ((self.differ, "different"), (self.missing, "missing"), (self.extra, "added"))
             if names
         ]
         same = f"{self.checked} files are as they were sealed"
@@ -71,7 +71,7 @@ class SealReport:
                 f"Not sealed, so that nobody can tell whether they changed: {len(self.unsealed)} files that were added "
                 f"later, such as {self.unsealed[0]}"
             )
-        lines.append(f"Digest of all results: {self.results}")
+        lines.append(f"SHA-256 over all results, the same wherever the results are: {self.results}")
         return "\n".join(map(one_line, lines))
 
     @property

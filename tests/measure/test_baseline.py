@@ -113,6 +113,15 @@ def test_the_tolerance_of_an_unscaled_row_is_unscaled_too(stored: Path) -> None:
     assert scaled.value == pytest.approx(100 * raw.value)
 
 
+@pytest.mark.parametrize(("protocol", "averaged"), [("corrected", {"cd", "f1@5", "f1@10"}), ("paper", {"cd"})])
+def test_tolerances_of_surfaces_shrink_with_the_root_of_the_items_where_these_are_averaged(
+    protocol: str, averaged: set[str]
+) -> None:
+    few, many = (stored_run(scored_run(names, protocol=protocol)) for names in (("a/1",), ("a/1", "a/2", "a/3", "a/4")))
+    ratios = {old.metric: old.tolerance / new.tolerance for old, new in zip(few.rows, many.rows)}
+    assert {metric: ratio for metric, ratio in ratios.items() if ratio != 1} == dict.fromkeys(averaged, 2.0)
+
+
 def test_the_files_tolerance_decides_not_the_programs(stored: Path) -> None:
     value = json.loads(stored.read_text())
     for row in value["runs"][0]["rows"]:

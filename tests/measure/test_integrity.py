@@ -167,7 +167,7 @@ def test_all_that_differ_are_counted_and_the_first_by_section_and_name_is_named(
     report = check_seal(sealed.run.path)
     assert report.first == "run/scores.jsonl"
     assert report.text.splitlines()[:2] == [
-        f"{sealed.run.path}: CHANGED. {report.checked} files are as they were sealed, 2 differ, 1 missing.",
+        f"{sealed.run.path}: CHANGED. {report.checked} files are as they were sealed, 2 different, 1 missing.",
         "The first file that is not as it was sealed: run/scores.jsonl",
     ]
     assert report.data["differ"] == ["run/scores.jsonl", f"dataset/subsets/{list_file.name}"]
