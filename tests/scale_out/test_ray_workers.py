@@ -10,32 +10,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from _exchange.errors import InputError, MissingComponent
-from _exchange.ray_workers import cluster
+from _exchange.findings import machine_findings
 from _exchange.workers import WorkerDied, available_cores, results_of
-from tests.exchange.test_workers import dies_at_thirteen, multiplier, refuses_to_start
+from tests.exchange.test_workers import multiplier, refuses_to_start
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE_S = 120
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (_env/requirements-ray.txt)")
-
-
-@pytest.fixture(scope="module")
-def ray_cluster() -> Iterator[None]:
-    """One cluster for all tests of this file; `results_of` finds it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("RAY_ADDRESS", raising=False)
-        patch.delenv("OMP_NUM_THREADS", raising=False)
-        patch.setenv("ANIME3D_WEIGHTS", "somewhere")
-        with cluster(2):
-            yield
 
 
 def slow_process_id() -> Callable[[int], int]:
@@ -48,12 +38,13 @@ def slow_process_id() -> Callable[[int], int]:
     return work
 
 
-def dies_once(marker: Path) -> Callable[[int], int]:
-    """Dies at 13 unless that happened before."""
+def dies_at_thirteen_and_once_at_seven(marker: Path) -> Callable[[int], int]:
+    """Kills its process at every 13, and at 7 unless there is the marker that it leaves."""
 
     def work(piece: int) -> int:
-        if piece == 13 and not marker.exists():
-            marker.touch()
+        if piece == 13 or (piece == 7 and not marker.exists()):
+            if piece == 7:
+                marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return 10 * piece
 
@@ -72,24 +63,42 @@ def surroundings() -> Callable[[str], str]:
 
 
 @needs_ray
-def test_every_piece_is_answered_once_by_two_other_processes(ray_cluster: None) -> None:
-    answers = list(results_of(slow_process_id, (), [1, 2, 3, 4, 4], 2, "ray"))
-    assert sorted(piece for piece, _ in answers) == [1, 2, 3, 4, 4]
-    processes = {answer for _, answer in answers}
-    assert len(processes) == 2
+def test_every_piece_is_answered_once_also_when_a_worker_is_killed_from_outside(ray_cluster: None) -> None:
+    pieces = [1, 2, 3, 4, 4]
+    results = results_of(slow_process_id, (), pieces, 2, "ray")
+    first, killed = next(results)
+    os.kill(killed, signal.SIGKILL)  # it has its second piece in hand
+    answers = [(first, killed), *results]
+    assert sorted(piece for piece, _ in answers) == pieces
+    processes = [answer for _, answer in answers]
+    assert all(isinstance(process, int) for process in processes)
+    assert processes.count(killed) == 1
     assert os.getpid() not in processes
 
 
 @needs_ray
-def test_no_pieces_and_fewer_pieces_than_workers(ray_cluster: None) -> None:
-    assert list(results_of(refuses_to_start, (), [], 2, "ray")) == []
-    assert list(results_of(multiplier, (10,), [4], 8, "ray")) == [(4, 40)]
+def test_a_piece_that_kills_every_worker_is_answered_alone_and_one_that_did_once_is_done(
+    ray_cluster: None, tmp_path: Path
+) -> None:
+    work = dies_at_thirteen_and_once_at_seven
+    answers = dict(results_of(work, (tmp_path / "marker",), [7, 1, 13, 2], 2, "ray"))
+    assert isinstance(answers.pop(13), WorkerDied)
+    assert answers == {1: 10, 2: 20, 7: 70}
+
+
+@needs_ray
+def test_a_preparation_that_kills_comes_to_an_end(ray_cluster: None) -> None:
+    ((piece, answer),) = results_of(dies_while_it_starts, (), [-1], 2, "ray")
+    assert piece == -1
+    assert isinstance(answer, WorkerDied)
 
 
 @needs_ray
 def test_workers_have_our_folder_settings_and_threads(
     ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("ANIME3D_WEIGHTS", "somewhere")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("sys.path", [entry or os.getcwd() for entry in sys.path])  # another path is another start
     monkeypatch.chdir(tmp_path)
     asked = ["", "ANIME3D_WEIGHTS", "OMP_NUM_THREADS"]
@@ -98,45 +107,18 @@ def test_workers_have_our_folder_settings_and_threads(
 
 
 @needs_ray
-def test_a_piece_that_kills_every_worker_is_answered_alone(ray_cluster: None) -> None:
-    pieces = [(13, 1), (1, 0), (2, 0), (13, 2), (3, 0)]
-    answers = dict(results_of(dies_at_thirteen, (), pieces, 2, "ray"))
-    assert {piece for piece, answer in answers.items() if isinstance(answer, WorkerDied)} == {(13, 1), (13, 2)}
-    assert [answers[piece, 0] for piece in (1, 2, 3)] == [1, 2, 3]
-
-
-@needs_ray
-def test_a_piece_whose_worker_died_once_is_done_by_another(ray_cluster: None, tmp_path: Path) -> None:
-    answers = results_of(dies_once, (tmp_path / "marker",), [1, 13, 2], 2, "ray")
-    assert sorted(answers) == [(1, 10), (2, 20), (13, 130)]
-
-
-@needs_ray
-def test_a_worker_killed_from_outside_loses_nothing(ray_cluster: None) -> None:
-    results = results_of(slow_process_id, (), list(range(6)), 2, "ray")
-    first, killed = next(results)
-    os.kill(killed, signal.SIGKILL)  # it has its second piece in hand
-    answers = {first: killed} | dict(results)
-    assert sorted(answers) == list(range(6))
-    assert all(isinstance(answer, int) for answer in answers.values())
-    assert list(answers.values()).count(killed) == 1
-
-
-@needs_ray
-def test_a_preparation_that_kills_comes_to_an_end(ray_cluster: None) -> None:
-    answers = dict(results_of(dies_while_it_starts, (), [-1, -2], 2, "ray"))
-    assert sorted(answers) == [-2, -1]
-    assert all(isinstance(answer, WorkerDied) for answer in answers.values())
-
-
-@needs_ray
 def test_what_the_work_and_the_preparation_raise_arrives_as_it_is(ray_cluster: None) -> None:
     with pytest.raises(InputError, match="than 17") as of_work:
         list(results_of(multiplier, (10,), [17], 1, "ray"))
     assert type(of_work.value) is InputError
     with pytest.raises(MissingComponent, match="No weights") as of_preparation:
-        list(results_of(refuses_to_start, (), [1, 2], 2, "ray"))
+        list(results_of(refuses_to_start, (), [1], 1, "ray"))
     assert of_preparation.value.next_step == "Download them."
+
+
+def test_no_pieces_start_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert list(results_of(refuses_to_start, (), [], 2, "ray")) == []
 
 
 def test_without_ray_the_command_that_brings_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,6 +127,19 @@ def test_without_ray_the_command_that_brings_it_is_named(monkeypatch: pytest.Mon
         list(results_of(multiplier, (10,), [1], 2, "ray"))
     named = caught.value.next_step.rstrip(".").split()[-1]
     assert (REPOSITORY / named).read_text().splitlines()[-1].startswith("ray==")
+
+
+def test_doctor_says_whether_ray_is_there_and_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name == "ray" and not installed:
+            raise metadata.PackageNotFoundError(name)
+        return "1.2.3"
+
+    monkeypatch.setattr("_exchange.findings.metadata.version", version)
+    for installed in (True, False):
+        (finding,) = (finding for finding in machine_findings() if finding.what == "Ray")
+        assert (finding.present, finding.needed) == (installed, False)
+    assert "_env/requirements-ray.txt" in finding.fix
 
 
 @needs_ray
@@ -161,7 +156,7 @@ def test_a_cluster_that_is_there_is_used_and_left_running(ray_cluster: None) -> 
     import ray
 
     code = (
-        "from tests.exchange.test_ray_workers import slow_process_id\nfrom _exchange.workers import results_of\n"
+        "from tests.scale_out.test_ray_workers import slow_process_id\nfrom _exchange.workers import results_of\n"
         "print([answer for _, answer in results_of(slow_process_id, (), [1], 1, 'ray')])\n"
     )
     environment = os.environ | {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
@@ -170,7 +165,7 @@ def test_a_cluster_that_is_there_is_used_and_left_running(ray_cluster: None) -> 
     answer = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
     assert (answer.returncode, answer.stderr) == (0, "")
     assert json.loads(answer.stdout)[0] not in before
-    assert list(results_of(multiplier, (10,), [4], 1, "ray")) == [(4, 40)]
+    assert ray.cluster_resources()["CPU"] == 2  # answered by the cluster
 
 
 def test_help_loads_no_ray() -> None:
@@ -194,8 +189,9 @@ def test_help_loads_no_ray() -> None:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see processes")
 def test_ctrl_c_ends_a_cluster_that_listens_to_this_machine_alone_and_leaves_nothing() -> None:
     code = (
-        "from tests.exchange.test_ray_workers import slow_process_id\nfrom _exchange.workers import results_of\n"
-        "try:\n    for piece, _ in results_of(slow_process_id, (), list(range(5000)), 2, 'ray'):\n"
+        "from tests.scale_out.test_ray_workers import slow_process_id\nfrom _exchange.workers import results_of\n"
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "try:\n    for piece, _ in results_of(slow_process_id, (), list(range(5000)), 1, 'ray'):\n"
         "        print(piece, flush=True)\n"
         "except KeyboardInterrupt:\n    print('interrupted')\n"
     )
@@ -214,7 +210,7 @@ def test_ctrl_c_ends_a_cluster_that_listens_to_this_machine_alone_and_leaves_not
         assert parent.stdout is not None
         assert parent.stdout.readline().strip().isdigit()
         family = descendants(parent.pid)
-        assert len(family) >= 4  # two workers, and Ray's own
+        assert len(family) >= 4  # a worker, and Ray's own
         assert listening_addresses([parent.pid, *family]) == {"127.0.0.1"}
         os.killpg(parent.pid, signal.SIGINT)
         out, err = parent.communicate(timeout=PATIENCE_S)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,8 +16,8 @@ from _databacks.dataset import open_dataset
 from _databacks.layout import DatasetLayout
 from _databacks.prepare import PrepareResult, SetInUse, prepare
 from _databacks.prepare_plan import PrepareConfig
+from _databacks.sample import write_sample_characters
 from _exchange.file_lock import FileLock
-from _exchange.ray_workers import cluster
 from _exchange.run_folder import RunFolder
 from _exchange.shard import Shard
 from _exchange.workers import Executor
@@ -43,19 +42,10 @@ class Spread:
 
 
 SPREADS = [
-    pytest.param(Spread(workers=2), id="two processes"),
     pytest.param(Spread(shards=("2/2", "1/2")), id="two parts, the second first"),
     pytest.param(Spread(workers=2, executor="ray"), id="ray", marks=needs_ray),
 ]
-
-
-@pytest.fixture(scope="module")
-def ray_cluster() -> Iterator[None]:
-    """One cluster with two cores for all tests of this file that ask for Ray."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("RAY_ADDRESS", raising=False)
-        with cluster(2):
-            yield
+"""Local worker processes are held by the tests of each verb."""
 
 
 @pytest.fixture(autouse=True)
@@ -164,8 +154,8 @@ print(result.complete, result.so_far)
 """
 
 
-def test_three_parts_at_the_same_time(source: Path, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
-    answers = _at_once(PROGRAM, [(source, tmp_path, f"{number}/3") for number in (1, 2, 3)])
+def test_two_parts_at_the_same_time(source: Path, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
+    answers = _at_once(PROGRAM, [(source, tmp_path, f"{number}/2") for number in (1, 2)])
     assert files_below(tmp_path) == undisturbed
     assert sum(answer.startswith("True 5") for answer in answers) == 1
 
@@ -200,7 +190,7 @@ print((Path(sys.argv[1]) / "manifest.json").stat().st_mtime_ns)
 def test_sample_characters_are_written_by_whoever_comes_first(tmp_path: Path) -> None:
     _at_once(SAMPLE_PROGRAM, [(tmp_path,), (tmp_path,)])
     (written,) = (tmp_path / "sample").iterdir()
-    _at_once(SAMPLE_PROGRAM, [(tmp_path / "other",)])
+    write_sample_characters(tmp_path / "other", limit=1)
     assert written.read_bytes() == (tmp_path / "other" / "sample" / written.name).read_bytes()
 
 
@@ -213,7 +203,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     write_character(FIRST_FREE_SEED, folder / "in" / "person.vrm")
     write_tiny(folder / "in" / "cube.vrm")
-    prepare(PrepareConfig(source=folder / "in", out=folder / "data", backend="cpu", workers=2))
+    prepare(PrepareConfig(source=folder / "in", out=folder / "data", backend="cpu", workers=1))
     return folder / "data"
 
 
