@@ -138,11 +138,11 @@ def switch_table(measured: MeasuredVariants) -> VariantTable:
 
 
 def _counts(tables: Mapping[str, Table]) -> str:
-    """How many items there are, and how many of them have every score in each variant."""
+    """How many items there are, and how many of them lack nothing, by variant."""
     complete = {name: len(table.items) - len({p.item for p in table.problems}) for name, table in tables.items()}
     counts = ", ".join(f"{name} {count}" for name, count in complete.items())
     lacking = any(table.problems for table in tables.values())
-    where = "; what is missing stands below the table of each" if lacking else ""
+    where = "; what is missing stands below the variants' own tables" if lacking else ""
     return f"{len(next(iter(tables.values())).items)} items, complete: {counts}{where}"
 
 

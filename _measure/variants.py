@@ -14,7 +14,8 @@ from _measure.switches import SWITCHES, Switch
 from _measure.table import Table
 
 NO_TWINS = (
-    "There is no unpasted variant: the method pastes no pixels of the portrait, or its run kept no twins without."
+    "There is no unpasted variant: the method pastes no pixels of the portrait, or its run kept no pictures without "
+    "them."
 )
 _MEASURED = tuple(switch for switch in SWITCHES if switch.decided == "measuring")
 

@@ -25,7 +25,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 ITEMS = 10
 PARTS = 2
 """Without weights: pixels and surfaces."""
-KILLS = 5
+KILLS = 4
 PATIENCE_S = 120
 """Until a step of one killed run is given up; nothing is measured with it."""
 PROGRAM = """

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
+import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +23,15 @@ pytestmark = pytest.mark.usefixtures("no_weights")
 SETTINGS = Settings(sample_count=300)
 OPTIONS = MeasureOptions(may_download=False)
 ITEMS = 4
+REPOSITORY = Path(__file__).resolve().parents[2]
+PATIENCE_S = 120
+PROGRAM = """
+import pickle, sys
+from pathlib import Path
+from _measure.run import measure_targets
+
+measure_targets(*pickle.loads(Path(sys.argv[1]).read_bytes()))
+"""
 
 
 def measure(bench: SmallBenchmark, **changes: object) -> list[Table] | Unfinished:
@@ -72,11 +83,12 @@ def test_a_shard_scores_nothing_that_another_has_scored(alone: SmallBenchmark) -
 
 def test_shards_at_once_end_with_the_same_bytes(alone: SmallBenchmark, tmp_path: Path) -> None:
     bench = make_benchmark(tmp_path / "shared", ITEMS)
-    context = multiprocessing.get_context("spawn")
-    shards = [context.Process(target=measure, args=(bench,), kwargs={"shard": Shard(i, 2)}) for i in (1, 2)]
-    for process in shards:
-        process.start()
-    for process in shards:
-        process.join(120)
-    assert [process.exitcode for process in shards] == [0, 0]
+    target = Target(bench.run, bench.predictions, SETTINGS)
+    processes = []
+    for number in (1, 2):
+        options = replace(OPTIONS, shard=Shard(number, 2))
+        arguments = tmp_path / f"arguments_{number}"
+        arguments.write_bytes(pickle.dumps((bench.run.measured, [target], bench.items, bench.truth_of, options)))
+        processes.append(subprocess.Popen([sys.executable, "-c", PROGRAM, arguments], cwd=REPOSITORY))
+    assert [process.wait(PATIENCE_S) for process in processes] == [0, 0]
     assert results(bench.run) == results(alone.run)

@@ -125,7 +125,7 @@ def test_variants_are_whole_measured_runs(pasting: SmallRun) -> None:
 def test_a_table_of_variants_says_its_units_its_counts_and_what_its_rows_hide(known) -> None:
     text = (known[0].run.path / "variants" / "side_by_side.txt").read_text()
     assert f"\n{UNITS}\n" in text
-    assert "\n3 items, complete: paper 2, corrected 2; what is missing stands below the table of each\n" in text
+    assert "\n3 items, complete: paper 2, corrected 2; what is missing stands below the variants' own tables\n" in text
     assert f"\npaper, geom f1@5: the last item alone ({ODD}), as published; mean over 2 items " in text
     assert f"\n{UNITS}\n" in (known[0].run.path / "variants" / "switches.txt").read_text()
 
