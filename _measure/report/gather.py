@@ -151,7 +151,7 @@ def item_record(run: RunFolder, record: RunRecord, item: ItemId, known: Known, s
                 for shown_as, title, hint in _SURFACES
                 if f"model/{shown_as}" in files
             ),
-            file_name=f"{item.franch}_{item.idx}.glb",
+            download=files.get("mesh", ""),
             size=_size_text(made.model_bytes),
             remark=made.model_remark,
             problem=shown.get(GEOMETRY, ""),

@@ -1,4 +1,4 @@
-"""The files of one character's page: scored pictures, error maps, turntable and surfaces for the viewer.
+"""The files of one character's page: scored pictures, error maps, turntable, the mesh, and surfaces for the viewer.
 
 Everything is made from files alone, in a worker process, and kept while its inputs stay the same: `made.json` beside
 the pictures names the digest of the inputs and of every file made.
@@ -28,12 +28,12 @@ from _exchange.run_record import read_json_object
 from _measure.mesh_file import read_mesh_file
 from _measure.protocols import GEOMETRY
 from _measure.report.colour_map import error_picture, mean_difference
-from _measure.report.surfaces import MOST_VERTS, distance_coloured, packed_script, shown_glb
+from _measure.report.surfaces import distance_coloured, packed_script, shown_glb, thinned
 from _measure.report.turning import SIDE as TURN_SIDE
 from _measure.report.turning import turning_frames
 from _render.turntable import turntable_bytes
 
-MADE_VERSION = 2
+MADE_VERSION = 3
 """Raised whenever equal inputs would give other files."""
 SIDE = 384
 """Height and width of the pages' pictures, pixels; they are scored at 512."""
@@ -111,8 +111,8 @@ class Made:
         digests: SHA-256 by the same names.
         mean_errors: mean absolute difference over the whole picture by camera, in [0, 1].
         problems: what could not be made, by view.
-        model_bytes: size of the GLB that the viewer shows and offers; 0 without one.
-        model_remark: what that GLB lacks of the run's; empty where it is the same file.
+        model_bytes: size of the run's GLB, which the page offers; 0 without one.
+        model_remark: what the viewer shows less of; empty where it shows that file.
     """
 
     key: str = ""
@@ -193,12 +193,16 @@ class _Making:
         path, mesh = self.job.ours.mesh, None
         try:
             glb = _read_glb(path)
+            mesh = read_mesh_file(path)
+            self._write("mesh", f"models/{self.job.item}/{self.job.item.idx}.glb", glb)
+            self.model_bytes = len(glb)
             if len(glb) <= _WHOLE_BYTES:
                 self._model("ours", glb)
-            mesh = read_mesh_file(path)
-            if len(glb) > _WHOLE_BYTES:
-                self._model("ours", shown_glb(mesh))
-                self.model_remark = f"at most {MOST_VERTS} of its {len(mesh.verts)} vertices; the run holds all of them"
+            else:
+                small = thinned(mesh)
+                self._model("ours", shown_glb(small))
+                counts = f"{len(small.verts)} of {len(mesh.verts)}"
+                self.model_remark = f"The view shows {counts} vertices, the download all."
         except SuiteError as error:
             self.problems[GEOMETRY] = self._sentence(error, path)
         self._turntable(mesh)
@@ -250,8 +254,6 @@ class _Making:
         self._write(name, f"{self.job.folder}/{name.replace('/', '-')}.webp", webp(picture))
 
     def _model(self, name: str, glb: bytes, *, shaded: bool = False) -> None:
-        if name == "ours":
-            self.model_bytes = len(glb)
         script = packed_script(name, glb, shaded=shaded)
         self._write(f"model/{name}", f"models/{self.job.item}/{name}.js", script)
 

@@ -15,7 +15,7 @@ _NEAR = 2.6
 """Dots whose places differ by less, per cent of the width, stand in different lanes."""
 _LANES = (0, -1, 1, -2, 2)
 _LANE_PX, _CENTRE_PX = 11, 32
-_WANTED_TICKS = 4
+_MOST_STEPS = 5
 
 
 def plot_of(plan: RowPlan, values: Mapping[str, float], pages: Mapping[str, str]) -> Plot | None:
@@ -60,14 +60,14 @@ def plot_of(plan: RowPlan, values: Mapping[str, float], pages: Mapping[str, str]
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Round numbers from `low` to `high`, about four: multiples of 1, 2 or 5 times a power of ten.
+    """Round numbers from `low` to `high`, two to six: multiples of 1, 2 or 5 times a power of ten.
 
     >>> ticks(7.0, 13.9)
     [8.0, 10.0, 12.0]
     """
     if not low < high:
         return [low]
-    rough = (high - low) / _WANTED_TICKS
+    rough = (high - low) / _MOST_STEPS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
     return [round(k * step, 12) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]

@@ -161,14 +161,14 @@ class Model:
 
     Attributes:
         surfaces: what the viewer can show, the first one at once; empty where there is nothing.
-        file_name: what a download is called.
-        size: of the GLB, for people.
-        remark: what the download lacks of the run's file; empty where it is the same.
+        download: the run's own GLB, called as the character.
+        size: of that GLB, for people.
+        remark: what the viewer shows less of; empty where it shows that file.
         problem: why there is none.
     """
 
     surfaces: tuple[Surface, ...] = ()
-    file_name: str = ""
+    download: str = ""
     size: str = ""
     remark: str = ""
     problem: str = ""
@@ -282,16 +282,24 @@ class Verdicts:
     Attributes:
         against: ``published`` or the name of a baseline.
         expected_head: what the expected values are: ``paper`` or ``stored``.
+        columns: what each of several expected values of a row was computed on; empty where they are single.
         summary: number of rows by state.
         rows: in order of the table, protocol by protocol.
         notes: what else a reader must know.
+        seeds: how far chance reaches; None where no seeds were tried.
+        listed: published numbers that no run is held against.
+        absent: published tables that nobody here has read, by work.
     """
 
     against: str
     expected_head: str
+    columns: str
     summary: str
     rows: tuple[ShownVerdict, ...]
     notes: tuple[str, ...]
+    seeds: Grid | None = None
+    listed: tuple[ShownVerdict, ...] = ()
+    absent: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from _exchange.errors import FormatError, InputError
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import read_json_object
-from _measure.grid import number_text
-from _measure.report.records import ShownVerdict, Verdicts
+from _measure.grid import Column, Grid, number_text
+from _measure.report.records import Fact, ShownVerdict, Verdicts
+
+_SEED_HEADS = ("subset", "metric", "mean", "standard deviation", "least", "largest", "published: seeds below it")
 
 
 def read_verdicts(run: RunFolder) -> tuple[Verdicts | None, tuple[str, ...]]:
@@ -31,10 +33,42 @@ def _verdicts(value: Mapping[str, Any]) -> Verdicts:
     return Verdicts(
         against=against,
         expected_head="paper" if against == "published" else "stored",
+        columns=_columns(value["verdicts"]),
         summary=", ".join(f"{count} {state}" for state, count in counts.items()),
         rows=tuple(map(_row, value["verdicts"])),
         notes=tuple(map(str, value["notes"])),
+        seeds=_seeds(value.get("seeds", [])),
+        listed=tuple(map(_row, value.get("listed", []))),
+        absent=tuple(map(_absent, value.get("not_obtained", []))),
     )
+
+
+def _columns(records: Sequence[Mapping[str, Any]]) -> str:
+    """``RTX 3080 Ti / GTX 1080 Ti`` where published values stand in pairs."""
+    found = {tuple(str(column["hardware"]) for column in record["published"]) for record in records}
+    several = sorted(names for names in found if len(names) > 1 and all(names))
+    return "; ".join(" / ".join(names) for names in several)
+
+
+def _absent(record: Mapping[str, Any]) -> Fact:
+    return Fact(str(record["work"]), f"{', '.join(map(str, record['tables']))}: {record['why']}")
+
+
+def _seeds(records: Sequence[Mapping[str, Any]]) -> Grid | None:
+    """The spread of each row over the seeds; None without any."""
+    if not records:
+        return None
+    columns = tuple(Column(head, right=2 <= place < 6) for place, head in enumerate(_SEED_HEADS))
+    return Grid(columns, tuple(map(_seed_row, records)))
+
+
+def _seed_row(record: Mapping[str, Any]) -> tuple[str, ...]:
+    numbers = [record[name] for name in ("mean", "standard_deviation", "minimum", "maximum")]
+    places = [
+        f"{shown_number(column['value'])}: {int(column['seeds_below'])} of {int(record['seeds'])}"
+        for column in record["published"]
+    ]
+    return (str(record["subset"]), str(record["metric"]), *map(shown_number, numbers), "; ".join(places))
 
 
 def _row(record: Mapping[str, Any]) -> ShownVerdict:

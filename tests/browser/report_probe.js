@@ -34,7 +34,8 @@ async function watch(context) {
   page.on("request", (request) => {
     if (!/^(file|data|blob):/.test(request.url())) seen.requests.push(request.url());
   });
-  page.on("requestfailed", (request) => seen.errors.push(`failed: ${request.url()}`));
+  // A navigation that becomes a download ends as a failed request.
+  page.on("requestfailed", (request) => { if (!request.url().endsWith(".glb")) seen.errors.push(`failed: ${request.url()}`); });
   return page;
 }
 
@@ -83,8 +84,6 @@ async function item(page) {
     models[name] = { legend: await page.locator("[data-scale]").isVisible(), hint: await page.locator("[data-of]:visible").innerText() };
     await canvasPicture(page, name);
   }
-  const [download] = await Promise.all([page.waitForEvent("download"), page.click("[data-do=download]")]);
-  await download.saveAs(`${folder}/downloaded.glb`);
   await page.locator("[data-around] [data-do=step]").fill("3");
   const around = await page.$eval("[data-around] output", (output) => output.value);
   const picture = () => page.$eval("[data-around] [data-side=ours]", (image) => image.getAttribute("src").split("/").pop());
@@ -160,8 +159,10 @@ async function withoutScript(browser) {
   await page.check("[name=paste][value=without]");
   const unpasted = await page.locator("[data-paste=without]").first().isVisible();
   const pasted = await page.locator("[data-paste=with]").first().isVisible();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("[data-do=download]")]);
+  await download.saveAs(`${folder}/downloaded.glb`);
   await context.close();
-  return { table, scores, tools, unpasted, pasted };
+  return { table, scores, tools, unpasted, pasted, download: download.suggestedFilename() };
 }
 
 (async () => {

@@ -127,7 +127,7 @@ def test_distances_are_shown_in_the_colours_of_their_legend(visit: Visit, name: 
     assert factor.max() - factor.min() < 0.03
 
 
-def test_the_download_is_the_glb_of_the_run(visit: Visit) -> None:
+def test_the_download_is_the_glb_of_the_run_also_without_javascript(visit: Visit) -> None:
     assert (visit.pictures / "downloaded.glb").read_bytes() == visit.small.run.item(PLAIN).mesh.read_bytes()
 
 
@@ -195,5 +195,5 @@ def test_the_model_is_drawn_at_every_width(visit: Visit, width: int, scheme: str
 
 
 def test_tables_and_the_paste_switch_work_without_javascript(visit: Visit) -> None:
-    expected = {"table": True, "scores": 3, "tools": 0, "unpasted": True, "pasted": False}
+    expected = {"table": True, "scores": 3, "tools": 0, "unpasted": True, "pasted": False, "download": "albedo.glb"}
     assert visit.seen["withoutScript"] == expected

@@ -81,7 +81,7 @@
     async load(model) {
       const low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
       const file = glb.parsed(await glb.unpacked(model.base64, model.packing));
-      model.buffer = file.buffer;
+      model.base64 = "";
       const parts = [];
       await glb.eachPrimitive(file, async (primitive, matrix) => {
         parts.push({ ...await this.part(file, primitive, matrix, low, high), shaded: model.shaded });
@@ -314,7 +314,6 @@
       for (const button of section.querySelectorAll("[data-model]")) button.setAttribute("aria-pressed", button.dataset.model === name);
       for (const text of section.querySelectorAll("[data-of]")) text.hidden = text.dataset.of !== name;
       section.querySelector("[data-scale]").hidden = !model.shaded;
-      if (name === "ours") offer(section.querySelector("[data-do=download]"), model.buffer);
       message.hidden = true;
       canvas.dataset.state = "drawn";
       canvas.dataset.model = name;
@@ -323,12 +322,6 @@
       message.hidden = false;
       message.textContent = `The model cannot be shown here: ${error.message}.`;
     }
-  }
-
-  function offer(link, buffer) {
-    if (!link.hidden) return;
-    link.href = URL.createObjectURL(new Blob([buffer], { type: "model/gltf-binary" }));
-    link.hidden = false;
   }
 
   // The first model is shown at once, the others when their button is pressed.

@@ -30,37 +30,57 @@ class Pair:
         return Markup(write_many([self.first, self.second], self.out))
 
 
+@pytest.fixture(scope="module")
+def written(reported: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Two runs with their page; not to be changed."""
+    pair = make_pair(reported, tmp_path_factory.mktemp("written"))
+    pair.write()
+    return pair
+
+
 @pytest.fixture
-def pair(reported: SmallRun, tmp_path: Path) -> Pair:
-    first = copied(reported, tmp_path).run
-    second = RunFolder(tmp_path / "runs" / "second")
+def pair(written: Pair, tmp_path: Path) -> Pair:
+    """A copy to change, its page written."""
+    root = written.out.parent.parent
+    shutil.copytree(root, tmp_path, dirs_exist_ok=True)
+    first, second, out = (
+        tmp_path / path.relative_to(root) for path in (written.first.path, written.second.path, written.out)
+    )
+    pair = Pair(RunFolder(first), RunFolder(second), out)
+    for run in (pair.first, pair.second):
+        replace(RunRecord.read(run.record), data_root=str(tmp_path / "data")).write(run.record)
+    return pair
+
+
+def make_pair(reported: SmallRun, root: Path) -> Pair:
+    first = copied(reported, root).run
+    second = RunFolder(root / "runs" / "second")
     shutil.copytree(first.path, second.path)
     scores = read_scores(second.scores)
     write_scores(second.scores, [replace(s, value=s.value * (0.5 if s.metric == "psnr" else 2)) for s in scores])
-    return Pair(first, second, tmp_path / "runs" / "both")
+    return Pair(first, second, root / "runs" / "both")
 
 
-def test_every_link_and_picture_lies_in_the_folder(pair: Pair) -> None:
-    pair.write()
-    pages = sorted(pair.out.rglob("*.html"))
+def test_every_link_and_picture_lies_in_the_folder(written: Pair) -> None:
+    pages = sorted(written.out.rglob("*.html"))
     assert len(pages) == 9  # this one, and four of each run
     for path in pages:
         for file in Markup(path).local_files():
             assert file.is_file(), f"{path} leads to {file}"
-            assert file.is_relative_to(pair.out.resolve())
+            assert file.is_relative_to(written.out.resolve())
 
 
-def test_runs_are_ranked_row_by_row(pair: Pair) -> None:
-    text = pair.write().text
+def test_runs_are_ranked_row_by_row(written: Pair) -> None:
+    text = Markup(written.out / "index.html").text
     assert "geom cd lower 1 first & <best> 2.000" in text
     assert "2 second 4.000" in text
     assert "2/3" in text  # the failed item counts
 
 
-def test_a_character_stands_beside_itself_with_a_link_into_each_run(pair: Pair) -> None:
-    markup = pair.write()
+def test_a_character_stands_beside_itself_with_a_link_into_each_run(written: Pair) -> None:
+    markup = Markup(written.out / "index.html")
     hrefs = [at["href"] for at in markup.all("a")]
-    for run in (pair.first, pair.second):
+    for run in (written.first, written.second):
         assert f"reports/{quote(run.path.name)}/index.html" in hrefs
         assert f"reports/{quote(run.path.name)}/items/{quote(str(ODD))}.html" in hrefs
     sources = [at["src"] for at in markup.all("img") if str(PLAIN) in at["src"]]
@@ -70,8 +90,8 @@ def test_a_character_stands_beside_itself_with_a_link_into_each_run(pair: Pair) 
     assert f"{FAILED}, front, second: none" in [at.get("aria-label") for at in markup.all("span")]
 
 
-def test_hostile_names_make_no_element(pair: Pair) -> None:
-    markup = pair.write()
+def test_hostile_names_make_no_element(written: Pair) -> None:
+    markup = Markup(written.out / "index.html")
     assert HOSTILE in markup.text
     assert all(script.get("src") for script in markup.all("script"))
     assert not any(name.startswith("on") for _, attributes in markup.tags for name in attributes)
@@ -109,7 +129,7 @@ def test_what_left_a_run_leaves_its_copy_and_other_files_stay(pair: Pair) -> Non
 
 
 @pytest.mark.parametrize("twice", [True, False])
-def test_fewer_than_two_runs_are_refused(pair: Pair, twice: bool) -> None:
+def test_fewer_than_two_runs_are_refused(written: Pair, tmp_path: Path, twice: bool) -> None:
     with pytest.raises(InputError, match="at least two different runs"):
-        write_many([pair.first] * (2 if twice else 1), pair.out)
-    assert not pair.out.exists()
+        write_many([written.first] * (2 if twice else 1), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,28 @@ def test_a_baseline_is_called_stored(copy: SmallRun) -> None:
     text = first_page(copy).text
     assert "Verdicts against sample.json" in text
     assert "stored ours difference" in text
+
+
+def test_numbers_that_no_run_is_held_against_stand_in_lists(copy: SmallRun) -> None:
+    listed = verdict("human study", reference="nova3d/votes", metric="votes", expected=61.5, reason="of 30 people")
+    unread = {"work": "Some Work", "tables": ["ablation", "user study"], "why": "never seen"}
+    write_verdicts(copy, verdict("off"), listed=[listed], not_obtained=[unread])
+    text = first_page(copy).text
+    assert "1 published numbers that no run is held against human study front votes 61.500 nova3d/votes of 30" in text
+    assert "Some Work ablation, user study: never seen" in text
+
+
+def test_the_spread_over_seeds_stands_with_the_place_of_the_published_values(copy: SmallRun) -> None:
+    seeds = {"subset": "geom", "metric": "cd", "seeds": 5, "mean": 1.329, "standard_deviation": 0.25}
+    place = {"id": "a", "value": 1.328, "seeds_below": 2, "percentile": 40.0, "inside": True}
+    write_verdicts(copy, verdict("off"), seeds=[{**seeds, "minimum": 1.25, "maximum": 1.5, "published": [place]}])
+    assert "geom cd 1.329 0.250 1.250 1.500 1.328: 2 of 5" in first_page(copy).text
+
+
+def test_values_in_pairs_are_named_by_their_hardware(copy: SmallRun) -> None:
+    columns = [{"id": "a", "hardware": "x", "value": 16.914}, {"id": "b", "hardware": "y", "value": 16.91}]
+    write_verdicts(copy, verdict("off", published=columns), verdict("off", published=columns[:1]))
+    assert "paper: as printed, on x / y." in first_page(copy).text
 
 
 def test_hostile_verdicts_make_no_element(copy: SmallRun) -> None:
@@ -241,5 +264,20 @@ def test_a_large_model_is_thinned_and_says_so(copy: SmallRun, monkeypatch: pytes
     monkeypatch.setattr("_measure.report.pictures._WHOLE_BYTES", 1000)
     replace(RunRecord.read(copy.run.record), items=(str(PLAIN),)).write(copy.run.record)
     atomic.write_bytes(copy.run.item(PLAIN).render("ortho_front"), png_bytes(np.zeros((512, 512, 4), np.uint8)))
+    monkeypatch.setattr("_measure.report.surfaces.MOST_VERTS", 100)
+    monkeypatch.setattr("_measure.report.surfaces.thinned.__defaults__", (100,))
     first_page(copy)
-    assert "of its 441 vertices; the run holds all of them" in page(copy, PLAIN).text
+    shown = page(copy, PLAIN)
+    (counts,) = re.findall(r"The view shows (\d+) of 441 vertices, the download all\.", shown.text)
+    assert 50 < int(counts) <= 100
+    (link,) = [at["href"] for at in shown.all("a") if at["href"].endswith("/albedo.glb")]
+    assert (shown.path.parent / link).read_bytes() == copy.run.item(PLAIN).mesh.read_bytes()
+
+
+def test_a_mesh_that_cannot_be_read_is_not_offered(copy: SmallRun) -> None:
+    replace(RunRecord.read(copy.run.record), items=(str(PLAIN),)).write(copy.run.record)
+    copy.run.item(PLAIN).mesh.write_bytes(copy.run.item(PLAIN).mesh.read_bytes()[:200])
+    first_page(copy)
+    shown = page(copy, PLAIN)
+    assert not [at for at in shown.all("a") if at["href"].endswith("/albedo.glb")]
+    assert not [at for at in shown.all("script") if "models/" in at["src"]]

@@ -287,7 +287,7 @@ def test_pages_of_items_that_left_the_run_go(copy: SmallRun) -> None:
     write_report(copy.run)
     assert sorted(name for name in contents(report_folder(copy)) if name.startswith(("items/", "models/"))) == [
         f"items/{PLAIN}.html",
-        *(f"models/{PLAIN}/{name}.js" for name in ("distance", "ours", "truth")),
+        *(f"models/{PLAIN}/{name}" for name in ("albedo.glb", "distance.js", "ours.js", "truth.js")),
     ]
 
 
