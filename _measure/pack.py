@@ -291,8 +291,10 @@ def _members(stream: IO[bytes]) -> Iterator[_Member]:
         section, _, below = name.partition("/")
         if section not in SECTIONS or not is_plain_name(below):
             raise FormatError(place, f"a file below {', '.join(SECTIONS)}", f"{name!r:.80}")
-        if name in seen or len(seen) >= MOST_FILES:
-            raise FormatError(place, f"every file once, and at most {MOST_FILES}", f"{name!r:.80} again")
+        if name in seen:
+            raise FormatError(place, "every file once", f"{name!r:.80} again")
+        if len(seen) >= MOST_FILES:
+            raise FormatError(place, f"at most {MOST_FILES} files", f"one more, {name!r:.80}")
         seen.add(name)
         yield _Member(name, size, _pieces(stream, size, name))
         if _exactly(stream, -size % _BLOCK, place).strip(b"\0"):

@@ -24,6 +24,7 @@ from _measure.integrity import check_seal
 from _measure.measure import MeasureConfig, measure
 from _measure.seal import Seal, read_seal
 from _measure.sealing import seal_report, seal_run, seal_verdicts, sealed_files
+from _measure.verify_request import VerifyConfig, verify
 from tests.measure.report.small_run import ITEMS, ODD, PLAIN, SmallRun, copied
 from tests.measure.sealed_run import (
     KINDS_MADE_LATER,
@@ -239,6 +240,16 @@ def test_verdicts_and_report_have_seals_of_their_own_and_leave_the_runs_as_it_is
     seal_report(sealed.run)
     assert check_seal(sealed.run.path).intact
     assert sealed.run.seal.read_bytes() == before
+
+
+def test_verifying_seals_the_verdicts(sealed: SmallRun) -> None:
+    shutil.rmtree(sealed.run.path / "variants")  # these scores are under no protocol of theirs
+    seal(sealed)
+    sealed.run.verdicts_seal.unlink()
+    verify(VerifyConfig(path=sealed.run.path))
+    assert sealed.run.verdicts.stat().st_size > 10
+    report = check_seal(sealed.run.path)
+    assert (report.intact, report.unsealed) == (True, ())
 
 
 def test_verdicts_and_report_of_a_variant_are_no_results_of_the_run(sealed: SmallRun) -> None:

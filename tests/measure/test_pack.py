@@ -270,6 +270,16 @@ def test_a_second_file_of_a_name_is_refused(archive: Path, tmp_path: Path) -> No
         check_pack(with_member(archive, tmp_path / "hostile.tar", header_of("run/scores.jsonl", 1), b"x"))
 
 
+def test_more_files_than_any_run_has_are_refused(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tarfile.open(archive, "r:") as tar:
+        monkeypatch.setattr(pack, "MOST_FILES", len(tar.getnames()))
+    assert check_pack(archive).intact
+    with pytest.raises(FormatError, match=r"expected at most \d+ files, found one more, 'run/more'"):
+        check_pack(with_member(archive, tmp_path / "more.tar", header_of("run/more", 0)))
+
+
 def test_a_file_that_the_seal_does_not_know_is_found(archive: Path, tmp_path: Path) -> None:
     target = with_member(archive, tmp_path / "more.tar", header_of("run/items/a/b/mesh.glb", 1), b"x")
     report = check_pack(target)
