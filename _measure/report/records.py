@@ -137,6 +137,11 @@ class View:
     box: Box | None = None
     problem: str = ""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is anything to show or to say."""
+        return bool(self.truth or self.ours.picture or self.unpasted or self.problem)
+
 
 @dataclass(frozen=True)
 class Surface:

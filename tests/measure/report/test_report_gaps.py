@@ -14,7 +14,7 @@ from _exchange.run_folder import RunFolder
 from _exchange.run_record import RunRecord
 from _measure.report.write import write_report
 from tests.measure.report.markup import Markup
-from tests.measure.report.small_run import ITEMS, PLAIN, SmallRun
+from tests.measure.report.small_run import FAILED, ITEMS, PLAIN, SmallRun
 
 
 def first_page(copy: SmallRun) -> str:
@@ -56,6 +56,15 @@ def test_without_the_dataset_ours_is_shown_alone_and_the_page_says_so(copy: Smal
     sources = [image.get("src", "") for image in item_page(copy).all("img")]
     assert any(source.endswith("ours-ortho_front.webp") for source in sources)
     assert not any("truth-" in source or "error-of" in source or "portrait" in source for source in sources)
+
+
+def test_a_failed_item_without_its_dataset_has_a_reason_and_no_empty_frames(copy: SmallRun) -> None:
+    replace(RunRecord.read(copy.run.record), items=(str(FAILED),)).write(copy.run.record)
+    shutil.rmtree(copy.data)
+    markup = Markup(write_report(copy.run).parent / "items" / f"{FAILED}.html")
+    assert "Expected a face" in markup.text
+    assert "scored views" not in markup.text
+    assert not markup.all("article")
 
 
 def test_an_item_that_left_the_dataset_keeps_its_page(copy: SmallRun) -> None:
