@@ -21,6 +21,7 @@ from _measure.seal import Seal, Section, is_made_later, is_result
 _READERS = 4
 """Threads that read files: hashing leaves the interpreter to the others."""
 _ATTEMPTS = 3
+"""Seals of a run that others keep writing into; after these, the seal of whoever writes last is the one that holds."""
 _NO_SUCH_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
