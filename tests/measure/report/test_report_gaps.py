@@ -112,6 +112,8 @@ def test_one_damaged_piece_is_a_sentence_on_its_page_and_on_the_first(copy: Smal
     assert sentence in markup.text
     assert sentence in Markup(copy.run.report).text
     assert all(path.is_file() for path in markup.local_files())
+    offered = [at["href"] for at in markup.all("a") if at["href"].endswith(".glb")]
+    assert len(offered) == (0 if "mesh" in name else 1), "a mesh that cannot be read is not offered"
 
 
 def test_pictures_of_two_sizes_have_no_error_map(copy: SmallRun) -> None:

@@ -272,12 +272,3 @@ def test_a_large_model_is_thinned_and_says_so(copy: SmallRun, monkeypatch: pytes
     assert 50 < int(counts) <= 100
     (link,) = [at["href"] for at in shown.all("a") if at["href"].endswith("/albedo.glb")]
     assert (shown.path.parent / link).read_bytes() == copy.run.item(PLAIN).mesh.read_bytes()
-
-
-def test_a_mesh_that_cannot_be_read_is_not_offered(copy: SmallRun) -> None:
-    replace(RunRecord.read(copy.run.record), items=(str(PLAIN),)).write(copy.run.record)
-    copy.run.item(PLAIN).mesh.write_bytes(copy.run.item(PLAIN).mesh.read_bytes()[:200])
-    first_page(copy)
-    shown = page(copy, PLAIN)
-    assert not [at for at in shown.all("a") if at["href"].endswith("/albedo.glb")]
-    assert not [at for at in shown.all("script") if "models/" in at["src"]]
