@@ -130,21 +130,24 @@ function looks() {
 
 async function sizes(browser) {
   const found = [];
-  for (const [width, height] of [[390, 844], [1280, 900]]) {
-    for (const colorScheme of ["light", "dark"]) {
-      const context = await browser.newContext({ viewport: { width, height }, colorScheme });
-      const page = await watch(context);
-      for (const [kind, path] of Object.entries({ index: indexPath, item: itemPath, many: manyPath })) {
-        await page.goto(pathToFileURL(path).href);
+  const page = await watch(await browser.newContext());
+  for (const [kind, path] of Object.entries({ index: indexPath, item: itemPath, many: manyPath })) {
+    await page.goto(pathToFileURL(path).href);
+    if (path === itemPath) await drawn(page);
+    for (const [width, height] of [[390, 844], [1280, 900]]) {
+      await page.setViewportSize({ width, height });
+      for (const colorScheme of ["light", "dark"]) {
+        await page.emulateMedia({ colorScheme });
         const broken = await loaded(page);
-        if (path === itemPath) await drawn(page);
         const bare = await page.$$eval("img:not([alt]), button:empty, input:not([type=radio]):not([type=checkbox])", (all) => all.filter((e) => e.tagName !== "INPUT" || !e.labels.length).map((e) => e.outerHTML));
+        // Colours that fade into those of the other scheme are waited for.
+        await page.waitForTimeout(200);
         found.push({ name: `${kind} ${width} ${colorScheme}`, colorScheme, broken, bare, ...(await page.evaluate(looks)) });
         if (path === itemPath) await canvasPicture(page, `canvas-${width}-${colorScheme}`);
       }
-      await context.close();
     }
   }
+  await page.context().close();
   return found;
 }
 
