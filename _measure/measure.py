@@ -16,14 +16,14 @@ from _exchange.run_record import RunRecord
 from _exchange.shard import Shard
 from _exchange.workers import Executor, available_cores
 from _measure.bench import BenchReport, bench_measure
+from _measure.integrity.sealing import seal_run
 from _measure.predictions import has_unpasted_pictures, predictions_in
 from _measure.protocols import PictureKind, Settings
 from _measure.run import MeasureOptions, Target, Unfinished, measure_targets
-from _measure.sealing import seal_run
 from _measure.table import Table
 from _measure.truth_cache import user_truth_cache
-from _measure.variant_tables import VariantTable, write_variant_tables
-from _measure.variants import VariantPlan, plan_variants
+from _measure.variants.side_by_side import VariantPlan, plan_variants
+from _measure.variants.tables import VariantTable, write_variant_tables
 
 NOT_COMPARABLE = "own characters: the numbers are not comparable with published ones"
 

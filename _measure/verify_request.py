@@ -8,11 +8,11 @@ from pathlib import Path
 from _exchange.errors import InputError
 from _exchange.run_folder import RunFolder, run_or_latest
 from _measure.baseline import compare_to_baseline, read_baseline, store_into
+from _measure.integrity.sealing import seal_verdicts
 from _measure.measure import MeasureConfig, results_folder
 from _measure.published import Published
 from _measure.published_csv import with_user_rows
 from _measure.scored_run import ScoredRun, measure_command
-from _measure.sealing import seal_verdicts
 from _measure.seeds import SeedStudy, measure_seeds
 from _measure.verification import Verification, write_verification, write_verification_tables
 from _measure.verify import measured_protocols, published_verification

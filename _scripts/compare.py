@@ -9,7 +9,7 @@ from typing import Literal
 from tyro.conf import Positional
 
 from _exchange.command import Outcome, Verb, main
-from _measure.compare_request import compare_runs
+from _measure.comparison.request import compare_runs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 from _exchange.command import Outcome, Verb, main
 from _exchange.run_folder import run_or_latest
-from _measure.pack import pack_run
+from _measure.integrity.pack import pack_run
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from tyro.conf import Positional
 
 from _exchange.command import Outcome, Verb, main
 from _exchange.run_folder import run_or_latest
-from _measure.integrity import check_seal
+from _measure.integrity.check import check_seal
+from _measure.integrity.pack import check_pack
 from _measure.measure import results_folder
-from _measure.pack import check_pack
 from _measure.verification import verification_data, verification_text
 from _measure.verify_request import VerifyConfig, verify
 

@@ -9,9 +9,9 @@ from _exchange.errors import FormatError, InputError
 from _exchange.items import ItemId
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import RunRecord
-from _measure.chosen_runs import names_apart, read_runs
+from _measure.comparison.chosen_runs import names_apart, read_runs
+from _measure.comparison.leaderboard import leaderboard, leaderboard_grid
 from _measure.grid import Grid
-from _measure.leaderboard import leaderboard, leaderboard_grid
 from _measure.report.many_records import ComparedItem, ComparedRun, Comparison, Shown
 from _measure.report.pages import ASSETS, asset, many_page
 from _measure.report.write import remove_others, write_changed, write_report

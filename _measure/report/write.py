@@ -15,6 +15,7 @@ from _exchange.protocol import Protocol, protocol_named
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import RunRecord
 from _exchange.workers import WorkerDied, results_of
+from _measure.integrity.sealing import seal_report
 from _measure.report.colour_map import legend_picture
 from _measure.report.gather import (
     Known,
@@ -29,7 +30,6 @@ from _measure.report.pages import ASSETS, asset, index_page, item_page
 from _measure.report.pictures import SIDE, Job, Made, make_files, webp
 from _measure.report.records import Report
 from _measure.report.scored import cells_of, read_scored
-from _measure.sealing import seal_report
 
 _OWN_FOLDERS = ("assets", "downloads", "items", "models", "pictures")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from _databacks.dataset import open_dataset
 from _exchange import atomic
-from _measure.seal import Seal
-from _measure.sealing import seal_report, seal_run, seal_verdicts
+from _measure.integrity.seal import Seal
+from _measure.integrity.sealing import seal_report, seal_run, seal_verdicts
 from tests.measure.report.small_run import ITEMS, ODD, PLAIN, SmallRun, copied, make_run, write_measured
 
 WEIGHTS = {"network.npz": "ab" * 32}

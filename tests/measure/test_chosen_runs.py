@@ -10,7 +10,7 @@ import pytest
 
 from _exchange.errors import FormatError, InputError
 from _exchange.run_folder import RunFolder
-from _measure.chosen_runs import names_apart, read_runs, require_comparable
+from _measure.comparison.chosen_runs import names_apart, read_runs, require_comparable
 from tests.measure.scored_folders import write_scored
 
 VALUES = {"cd": {"a/one": 0.1, "a/two": 0.2}}

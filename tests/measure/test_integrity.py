@@ -16,9 +16,9 @@ from _databacks.dataset import open_dataset
 from _exchange.errors import FormatError, InputError
 from _exchange.items import SCORED_CAMERAS
 from _exchange.run_folder import RunFolder
-from _measure.integrity import check_seal
-from _measure.seal import Seal, read_seal
-from _measure.sealing import seal_run
+from _measure.integrity.check import check_seal
+from _measure.integrity.seal import Seal, read_seal
+from _measure.integrity.sealing import seal_run
 from tests.measure.report.small_run import ITEMS, ODD, PLAIN, SmallRun
 from tests.measure.sealed_run import (
     KINDS_MADE_LATER,

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from _exchange.errors import InputError
-from _measure.chosen_runs import NamedRun, common_items
-from _measure.compare import paired
-from _measure.leaderboard import (
+from _measure.comparison.chosen_runs import NamedRun, common_items
+from _measure.comparison.compare import paired
+from _measure.comparison.leaderboard import (
     BoardRow,
     Leaderboard,
     leaderboard,

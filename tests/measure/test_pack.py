@@ -15,10 +15,10 @@ import pytest
 
 from _exchange.command import execute
 from _exchange.errors import CheckFailed, FormatError, InputError
-from _measure import pack
-from _measure.integrity import check_seal
-from _measure.pack import Pack, check_pack, header_of, pack_run
-from _measure.seal import read_seal
+from _measure.integrity import pack
+from _measure.integrity.check import check_seal
+from _measure.integrity.pack import Pack, check_pack, header_of, pack_run
+from _measure.integrity.seal import read_seal
 from _scripts.pack import Pack as PackVerb
 from _scripts.pack import run as pack_verb
 from tests.measure.report.small_run import ODD, SmallRun

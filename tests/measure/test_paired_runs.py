@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from _measure.chosen_runs import NamedRun, common_items
-from _measure.compare import (
+from _measure.comparison.chosen_runs import NamedRun, common_items
+from _measure.comparison.compare import (
     ComparedRow,
     Comparison,
     Paired,

@@ -14,11 +14,11 @@ import pytest
 
 from _exchange import atomic
 from _exchange.run_record import ItemStatus
-from _measure import sealing
-from _measure.integrity import check_seal
+from _measure.integrity import sealing
+from _measure.integrity.check import check_seal
+from _measure.integrity.seal import read_seal
+from _measure.integrity.sealing import seal_report, seal_verdicts, sealed_files
 from _measure.measure import MeasureConfig, measure
-from _measure.seal import read_seal
-from _measure.sealing import seal_report, seal_verdicts, sealed_files
 from _measure.verify_request import VerifyConfig, verify
 from tests.measure.report.small_run import PLAIN, SmallRun, copied
 from tests.measure.sealed_run import (

@@ -18,10 +18,10 @@ from _exchange.run_record import RunRecord
 from _measure.measure import MeasureConfig, MeasuredRun, measure_shard
 from _measure.run import Unfinished
 from _measure.scored_run import ScoredRun
-from _measure.switches import NOT_RECORDED, SWITCHES
 from _measure.table import UNITS
-from _measure.variant_tables import side_by_side, switch_table
-from _measure.variants import NO_TWINS, VARIANTS, MeasuredVariants
+from _measure.variants.side_by_side import NO_TWINS, VARIANTS, MeasuredVariants
+from _measure.variants.switches import NOT_RECORDED, SWITCHES
+from _measure.variants.tables import side_by_side, switch_table
 from _measure.weights import FOLDERS_VARIABLE
 from _scripts.measure import Measure
 from _scripts.measure import run as run_verb

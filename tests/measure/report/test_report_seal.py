@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from _measure.seal import read_seal
+from _measure.integrity.seal import read_seal
 from tests.measure.report.small_run import SmallRun
 
 

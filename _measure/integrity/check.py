@@ -10,8 +10,8 @@ from typing import Any
 from _databacks.layout import find_root
 from _exchange.run_folder import RunFolder
 from _measure.grid import one_line
-from _measure.seal import SECTIONS, Seal, Section, is_made_later, later_seal, read_seal, sealed_names
-from _measure.sealing import digests_of, files_below, is_there
+from _measure.integrity.seal import SECTIONS, Seal, Section, is_made_later, later_seal, read_seal, sealed_names
+from _measure.integrity.sealing import digests_of, files_below, is_there
 
 
 @dataclass(frozen=True)

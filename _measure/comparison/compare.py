@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from _measure.aggregate import RowPlan
-from _measure.chosen_runs import NamedRun, all_items, common_line, reasons_not_run, remarks_on
+from _measure.comparison.chosen_runs import NamedRun, all_items, common_line, reasons_not_run, remarks_on
 from _measure.grid import (
     Column,
     Grid,

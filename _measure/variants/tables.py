@@ -20,9 +20,9 @@ from _measure.grid import (
     json_number,
     records_csv,
 )
-from _measure.switches import SWITCHES, Switch
 from _measure.table import UNITS, Table, shown_value
-from _measure.variants import MeasuredVariants
+from _measure.variants.side_by_side import MeasuredVariants
+from _measure.variants.switches import SWITCHES, Switch
 
 SCHEMA_VERSION = 1
 _NO_VALUE = "–"

@@ -10,8 +10,8 @@ from _exchange.run_folder import RunFolder
 from _measure.predictions import Predictions
 from _measure.protocols import PictureKind, Settings
 from _measure.run import Target
-from _measure.switches import SWITCHES, Switch
 from _measure.table import Table
+from _measure.variants.switches import SWITCHES, Switch
 
 NO_TWINS = (
     "There is no unpasted variant: the method pastes no pixels of the portrait, or its run kept no pictures without "

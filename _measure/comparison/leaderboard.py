@@ -24,8 +24,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from _measure.aggregate import RowPlan
-from _measure.chosen_runs import NamedRun, all_items, common_line, reasons_not_run, remarks_on, require_comparable
-from _measure.compare import paired
+from _measure.comparison.chosen_runs import (
+    NamedRun,
+    all_items,
+    common_line,
+    reasons_not_run,
+    remarks_on,
+    require_comparable,
+)
+from _measure.comparison.compare import paired
 from _measure.grid import (
     Column,
     Grid,

@@ -11,7 +11,7 @@ What is made from sealed files afterwards, and can be made again, has seals of t
 it leaves `seal.json` as it is: ``verify.seal.json`` and ``report.seal.json``.
 
 A seal ends with the digest of its own content. Whoever changes a file can write a new seal: it finds accidents and
-tells which run a signature is about; that a run is somebody's, only the signature says (`_measure.pack`).
+tells which run a signature is about; that a run is somebody's, only the signature says (`_measure.integrity.pack`).
 
 ``results`` is one digest over pictures, meshes, positions, scores and tables alone. It repeats on every machine with
 the same library versions. The others do not: ``status.json`` holds seconds and memory, ``journal.jsonl`` and

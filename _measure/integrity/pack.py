@@ -27,8 +27,8 @@ from _exchange import atomic
 from _exchange.digest import sha256_of_file
 from _exchange.errors import CheckFailed, FormatError, InputError
 from _exchange.run_folder import RunFolder
-from _measure.integrity import SealReport, check_seal, checked_below, compared, section_folders, with_unknown
-from _measure.seal import (
+from _measure.integrity.check import SealReport, check_seal, checked_below, compared, section_folders, with_unknown
+from _measure.integrity.seal import (
     LARGEST_SEAL,
     SECTIONS,
     Seal,
@@ -38,7 +38,7 @@ from _measure.seal import (
     seal_of,
     sealed_names,
 )
-from _measure.sealing import files_below
+from _measure.integrity.sealing import files_below
 
 SEAL_NAME = "run/seal.json"
 LARGEST_FILE = 2**32

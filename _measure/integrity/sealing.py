@@ -1,4 +1,4 @@
-"""Sealing: digests of the files of a run that was measured, of its verdicts, of its report. See `_measure.seal`."""
+"""Sealing: digests of the files of a measured run, of its verdicts, of its report. See `_measure.integrity.seal`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from _exchange.errors import InputError
 from _exchange.items import ItemId
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import RunRecord
-from _measure.seal import Seal, Section, is_made_later, is_result
+from _measure.integrity.seal import Seal, Section, is_made_later, is_result
 
 _READERS = 4
 """Threads that read files: hashing leaves the interpreter to the others."""

@@ -11,9 +11,9 @@ from typing import Any
 from _exchange import atomic
 from _exchange.protocol import Way
 from _exchange.run_folder import TABLE_FORMATS
-from _measure import compare as pairs
-from _measure import leaderboard as boards
-from _measure.chosen_runs import NamedRun, common_items, read_runs
+from _measure.comparison import compare as pairs
+from _measure.comparison import leaderboard as boards
+from _measure.comparison.chosen_runs import NamedRun, common_items, read_runs
 
 SCHEMA_VERSION = 1
 _COMPARISON_WRITERS = {

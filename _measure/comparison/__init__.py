@@ -1,0 +1,1 @@
+"""Measured runs beside one another: paired characters, and a ranking."""

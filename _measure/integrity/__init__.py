@@ -1,0 +1,1 @@
+"""Seals of runs, their check, and archives of sealed runs."""

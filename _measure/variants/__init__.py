@@ -1,0 +1,1 @@
+"""One run under other rules: both protocols, without pasted pixels, one switch at a time."""
