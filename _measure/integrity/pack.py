@@ -316,7 +316,7 @@ def _name_and_size(stream: IO[bytes], block: bytes, place: str) -> tuple[str, in
             raw = extension[:length].partition(b" path=")[2].removesuffix(b"\n")
         name, size = raw.decode("utf-8"), int(block[124:135], 8)
     except ValueError as error:
-        raise FormatError(place, expected, str(error)) from error
+        raise FormatError(place, expected, "other bytes") from error
     if size < 0 or size > LARGEST_FILE:
         raise FormatError(place, f"a file of at most {LARGEST_FILE} bytes", f"{size}")
     if header != header_of(name, size):
