@@ -35,6 +35,9 @@ class Predictions(Protocol):
     def failure(self, item: ItemId) -> str:
         """Why the method made nothing for the item; empty where it did not say."""
 
+    def scorable_files(self, item: ItemId) -> list[Path]:
+        """Every file of the item that any way of scoring reads and that exists: surfaces, pictures of both kinds."""
+
 
 @dataclass(frozen=True)
 class RunPredictions:
@@ -72,6 +75,12 @@ class RunPredictions:
         status = ItemStatus.read(path)
         return "" if status.status == "ok" else f"{status.status}: {status.reason}"
 
+    def scorable_files(self, item: ItemId) -> list[Path]:
+        """``mesh.glb``, ``renders/`` and ``renders_unpasted/``."""
+        folder = self.run.item(item)
+        pictures = [of(camera) for of in (folder.render, folder.unpasted_render) for camera in SCORED_CAMERAS]
+        return _existing([folder.mesh, *pictures])
+
 
 @dataclass(frozen=True)
 class OriginalPredictions:
@@ -97,6 +106,10 @@ class OriginalPredictions:
         """The original records no failures."""
         del item
         return ""
+
+    def scorable_files(self, item: ItemId) -> list[Path]:
+        """Mesh files and pictures, whatever there is of them."""
+        return [*self.mesh_files(item), *_existing([self.picture(item, camera) for camera in SCORED_CAMERAS])]
 
 
 def predictions_in(path: Path, pictures: PictureKind = "pasted") -> Predictions:

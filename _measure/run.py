@@ -170,6 +170,7 @@ def _write(
         pictures=settings.pictures,
         device=networks.facts.device,
         truths={str(item): answers.truths[item] for item in items if item in answers.truths},
+        predictions={str(item): answers.predictions[item] for item in items if item in answers.predictions},
     )
     if target.folder is not None:
         write_scores(target.folder.scores, scores)

@@ -63,10 +63,12 @@ class Answers:
     Attributes:
         scores: by item; one that another shard has yet to score is absent.
         truths: by item, the digest of its truth; items whose truth was not read are absent.
+        predictions: by item, the digest of what was predicted; the same items.
     """
 
     scores: Mapping[ItemId, ItemScores]
     truths: Mapping[ItemId, str]
+    predictions: Mapping[ItemId, str]
 
 
 @dataclass(frozen=True)
@@ -103,17 +105,20 @@ def score_items(
         known |= read_journal(journal)  # what the other shards added meanwhile
     by_way = [plan.answers(way, known, faults) for way in range(len(ways))]
     return [
-        Answers({item: scored.without_folders(work.folders) for item, scored in answers.items()}, plan.digests)
-        for answers in by_way
+        Answers(
+            {item: scored.without_folders(work.folders) for item, scored in answers.items()}, plan.digests, predicted
+        )
+        for answers, predicted in zip(by_way, plan.predicted)
     ]
 
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """What is wanted: by way and item the keys of its parts, or why it has none; the truths with their digests."""
+    """What is wanted: by way and item the keys of its parts, or why it has none; digests of truths and predictions."""
 
     truths: Mapping[ItemId, TruthFiles]
     digests: Mapping[ItemId, str]
+    predicted: Sequence[Mapping[ItemId, str]]
     keys: Sequence[Mapping[ItemId, Mapping[Part, str]]]
     missing: Sequence[Mapping[ItemId, ItemScores]]
 
@@ -129,6 +134,7 @@ class _Plan:
         makers = [PartKeys(way.predictions, way.settings, way.facts, versions, digest_of) for way in ways]
         truths: dict[ItemId, TruthFiles] = {}
         digests: dict[ItemId, str] = {}
+        predicted: list[dict[ItemId, str]] = [{} for _ in ways]
         keys: list[dict[ItemId, Mapping[Part, str]]] = [{} for _ in ways]
         missing: list[dict[ItemId, ItemScores]] = [{} for _ in ways]
         for item in items:
@@ -139,13 +145,14 @@ class _Plan:
                         truths[item] = truths.get(item) or truth_of(item)
                         keys[place][item] = maker.of(item, truths[item])
                         digests[item] = digests.get(item) or maker.of_truth(truths[item])
+                        predicted[place][item] = maker.of_predictions(item)
                 except SuiteError as error:
                     failure = str(error)
                 except OSError as error:
                     failure = f"Expected to read {error.filename}, found: {error.strerror}."
                 if failure:
                     missing[place][item] = _nothing(item, failure)
-        return cls(truths, digests, keys, missing)
+        return cls(truths, digests, predicted, keys, missing)
 
     def pieces(self, items: Sequence[ItemId], known: Known) -> list[_Piece]:
         """What of these items is not known yet, each part once however many ways share it."""

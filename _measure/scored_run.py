@@ -20,6 +20,8 @@ from _measure.metrics.description import LpipsBackbone, lpips_metric
 from _measure.table import SCHEMA_VERSION
 
 MEASURE_COMMAND = "python3 -m _scripts.measure"
+MEASURED_BEFORE = f"measured before the run changed: {MEASURE_COMMAND} RUN --variants"
+"""Of variants that score other predictions, or hold them against another truth, than the run's own table."""
 _TEXTS = (
     "title",
     "protocol",
@@ -49,6 +51,7 @@ class ScoredRun:
         weights: SHA-256 by file name of the networks that ran.
         versions: of Python and the libraries that decide results.
         truths: by item, the digest of its truth; empty in tables that were written before it was recorded.
+        predictions: by item, the digest of what was predicted; None in tables that were written before it was recorded.
     """
 
     folder: RunFolder
@@ -69,6 +72,7 @@ class ScoredRun:
     weights: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     truths: Mapping[str, str] = field(default_factory=dict)
+    predictions: Mapping[str, str] | None = None
 
     @classmethod
     def read(cls, folder: RunFolder) -> ScoredRun:
@@ -108,6 +112,10 @@ class ScoredRun:
         not_run = {metric: reason for metric, reason in self.not_run.items() if metric not in measured}
         return aggregate(self.plans, self.scores, self.items, not_run)
 
+    def is_beside(self, own: ScoredRun) -> bool:
+        """Whether it scores what `own` scores, the same predictions held against the same truth, and both say so."""
+        return self.predictions is not None and (self.predictions, self.truths) == (own.predictions, own.truths)
+
     def values(self, plan: RowPlan) -> dict[str, float]:
         """Scaled value of a row by item, in list order; items without one are left out."""
         return item_values(plan, self.scores, self.items)
@@ -145,6 +153,7 @@ def _facts(value: Mapping[str, Any]) -> dict[str, Any]:
         "weights": _texts(value["weights"], "weights"),
         "versions": _texts(value["versions"], "versions"),
         "truths": _texts(value.get("truths", {}), "truths"),
+        "predictions": _texts(value["predictions"], "predictions") if "predictions" in value else None,
     }
 
 

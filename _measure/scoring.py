@@ -165,6 +165,11 @@ class PartKeys:
         pictures = {camera: self._digest(path) for camera, path in truth.pictures.items()}
         return sha256_of_value({**asdict(truth), "pictures": pictures, "character": self._digest(truth.character)})
 
+    def of_predictions(self, item: ItemId) -> str:
+        """Digest of what was predicted for an item, the same for every way of scoring it."""
+        files = self.predictions.scorable_files(item)
+        return sha256_of_value([["/".join(path.parts[-4:]), self.digest_of(path)] for path in files])
+
     def _of_lpips(self) -> dict[str, Any]:
         return {
             "lpips_range": self.settings.protocol.lpips_range,

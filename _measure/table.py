@@ -64,6 +64,8 @@ class Table:
         device: where networks ran.
         truths: by item, the digest of its truth (pictures, character, region); items whose truth was not read are
             left out.
+        predictions: by item, the digest of what was predicted (surface, pictures with and without pasted pixels), the
+            same whichever of it was scored; the same items.
     """
 
     title: str
@@ -82,6 +84,7 @@ class Table:
     pictures: Literal["pasted", "unpasted"] = "pasted"
     device: str = "cpu"
     truths: Mapping[str, str] = field(default_factory=dict)
+    predictions: Mapping[str, str] = field(default_factory=dict)
 
 
 def paper_table_text(rows: Sequence[Row]) -> str:

@@ -18,7 +18,7 @@ from _exchange.protocol import Way
 from _exchange.run_folder import RunFolder
 from _measure.aggregate import Row
 from _measure.published import Published, PublishedRow, Record, Tolerance
-from _measure.scored_run import MEASURE_COMMAND, ScoredRun
+from _measure.scored_run import MEASURE_COMMAND, MEASURED_BEFORE, ScoredRun
 from _measure.seeds import SeedStudy
 from _measure.verdict import State, Verdict, judge
 from _measure.verification import Verification
@@ -35,7 +35,8 @@ def verify_published(
     """Every published row that this suite can measure, under each protocol.
 
     Args:
-        run: measured; scores under the protocol that its own are not in are taken from its variant of that name.
+        run: measured; scores under the protocol that its own are not in are taken from its variant of that name, where
+            that scores the same predictions.
         published: default: the registry alone.
         study: repeats of ``paper`` with several seeds; its means and tolerances then stand for that protocol.
 
@@ -47,12 +48,12 @@ def verify_published(
         FormatError: a file of the run is damaged.
     """
     registry = Published.read() if published is None else published
-    scored = measured_protocols(run)
+    scored, outdated = _protocols(run)
     if study is not None:
         scored = {**scored, "paper": study.scored}
     tables = {way: _Table(of_way, of_way.rows) for way, of_way in scored.items()}
     return [
-        _verdict(row, registry, way, tables.get(way), study if way == "paper" else None)
+        _verdict(row, registry, way, tables.get(way, _missing(way, outdated)), study if way == "paper" else None)
         for way in WAYS
         for row in registry.rows()
     ]
@@ -92,21 +93,40 @@ def published_verification(
 def measured_protocols(run: RunFolder) -> dict[Way, ScoredRun]:
     """Scores of a run by protocol: its own, and those of its variants ``paper`` and ``corrected``.
 
+    Variants that score other predictions than the run's own table, or against another truth, are left out.
+
     Raises:
         InputError: the run was not measured, or a variant holds scores of another protocol than its name.
         FormatError: a file is damaged.
     """
+    return _protocols(run)[0]
+
+
+def _protocols(run: RunFolder) -> tuple[dict[Way, ScoredRun], frozenset[Way]]:
+    """`measured_protocols`, and the protocols whose variants were left out."""
     own = ScoredRun.read(run)
     found: dict[Way, ScoredRun] = {}
+    outdated = set[Way]()
     for way in WAYS:
         variant = run.variant(way)
         if own.protocol == way:
             found[way] = own
         elif variant.scores.is_file():
-            found[way] = ScoredRun.read(variant)
-            if found[way].protocol != way:
-                raise InputError(f"Expected scores under {way} in {variant.path}, found {found[way].protocol}.")
-    return found
+            scored = ScoredRun.read(variant)
+            if scored.protocol != way:
+                raise InputError(f"Expected scores under {way} in {variant.path}, found {scored.protocol}.")
+            if scored.is_beside(own):
+                found[way] = scored
+            else:
+                outdated.add(way)
+    return found, frozenset(outdated)
+
+
+def _missing(way: Way, outdated: frozenset[Way]) -> str:
+    """Why there are no scores under a protocol, where there are none."""
+    if way in outdated:
+        return f"variant {way} {MEASURED_BEFORE}"
+    return f"not measured under {way}: {MEASURE_COMMAND} RUN --variants"
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,16 +145,17 @@ class _Table:
 
 
 def _verdict(
-    row: PublishedRow, published: Published, way: Way, table: _Table | None, study: SeedStudy | None
+    row: PublishedRow, published: Published, way: Way, table: _Table | str, study: SeedStudy | None
 ) -> Verdict:
+    """The verdict of a row; instead of a table there may be the reason why there is none."""
     first = row.first
-    scored, ours = (None, None) if table is None else (table.scored, table.row_of(first))
+    ours = None if isinstance(table, str) else table.row_of(first)
     value = math.nan if ours is None or not ours.n else ours.value
     seeds = None if study is None else study.row(first.subset, first.metric)
     if seeds is not None:
         value = seeds.mean
     nearest = row.nearest(value)
-    state, reason = _obstacle(row, published, way, scored, ours)
+    state, reason = _obstacle(row, published, way, table, ours)
     tolerance = math.nan
     if state is None:
         tolerance = _tolerance(row, published, study).value
@@ -145,16 +166,16 @@ def _verdict(
 
 
 def _obstacle(
-    row: PublishedRow, published: Published, way: Way, scored: ScoredRun | None, ours: Row | None
+    row: PublishedRow, published: Published, way: Way, table: _Table | str, ours: Row | None
 ) -> tuple[State | None, str]:
     """Why nothing is judged. Another protocol or dataset is another quantity, whether it was measured or not."""
     first = row.first
     protocol = published.protocols[first.protocol]
     wanted = published.datasets[first.dataset]
     reasons = [] if way == protocol.measured_as else [f"protocol {way}"]
-    if scored is None:
-        missing = f"not measured under {way}: {MEASURE_COMMAND} RUN --variants"
-        return ("not comparable", "; ".join([*reasons, missing])) if reasons else ("not run", missing)
+    if isinstance(table, str):
+        return ("not comparable", "; ".join([*reasons, table])) if reasons else ("not run", table)
+    scored = table.scored
     if scored.dataset != wanted.renderset:
         known = wanted.renderset if wanted.renderset == first.dataset else f"{first.dataset} ({wanted.renderset})"
         reasons.append(f"dataset {scored.dataset or 'unknown'} instead of {known}")

@@ -11,7 +11,7 @@ from _exchange.errors import InputError
 from _exchange.protocol import Way
 from _exchange.run_folder import RunFolder
 from _measure.aggregate import RowPlan
-from _measure.scored_run import ScoredRun, measure_command
+from _measure.scored_run import MEASURED_BEFORE, ScoredRun, measure_command
 
 _MUST_AGREE = {"dataset": "dataset", "protocol": "protocol", "lpips_network": "LPIPS network", "pictures": "pictures"}
 """Fields of `ScoredRun` without whose agreement values mean different things, in words."""
@@ -152,13 +152,18 @@ def _scored(folder: RunFolder, protocol: Way | None) -> ScoredRun:
         raise InputError(f"Expected a run folder {folder.path}, found none.")
     if protocol is None:
         return ScoredRun.read(folder)
-    found = []
+    found: list[str] = []
+    own: ScoredRun | None = None
     for place in (folder, folder.variant(protocol)):
         if place.table("json").is_file():
             scored = ScoredRun.read(place)
-            if scored.protocol == protocol:
+            own = own or scored
+            if scored.protocol != protocol:
+                found.append(scored.protocol)
+            elif scored is own or scored.is_beside(own):
                 return scored
-            found.append(scored.protocol)
+            else:
+                found.append(f"{protocol} {MEASURED_BEFORE.partition(':')[0]}")
     raise InputError(
         f"Expected scores of {folder.path} under the protocol {protocol}, found {' and '.join(found) or 'none'}.",
         next_step=f"Run {measure_command(folder)} --variants first.",
