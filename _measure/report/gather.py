@@ -38,7 +38,8 @@ _COMPARE_WITH_VERIFY = (
 )
 
 
-_FORMS = {"csv": "CSV", "tex": "LaTeX", "md": "Markdown", "json": "JSON"}
+FORMS = {"csv": "CSV", "tex": "LaTeX", "md": "Markdown", "json": "JSON"}
+"""What the forms of a table are called."""
 _VARIANT_TABLES = {"side_by_side": "variants", "switches": "switches"}
 _SURFACES = (
     ("ours", "Ours", "The reconstruction in its own colours."),
@@ -152,7 +153,7 @@ def item_record(run: RunFolder, record: RunRecord, item: ItemId, known: Known, s
                 if f"model/{shown_as}" in files
             ),
             download=files.get("mesh", ""),
-            size=_size_text(made.model_bytes),
+            size=size_text(made.model_bytes),
             remark=made.model_remark,
             problem=shown.get(GEOMETRY, ""),
         ),
@@ -181,20 +182,22 @@ def report_record(
 ) -> Report:
     """The whole report from its parts."""
     is_benchmark = record.dataset == ANIMERECON
+    failed = sum(item.status != "ok" for item in items)
+    incomplete = sum(item.standing == "incomplete" for item in items)
     facts = [
         Fact("method", str(record.method)),
         Fact("dataset", str(record.dataset)),
         Fact("protocol", scored.table.protocol or str(record.protocol)),
         Fact("LPIPS network", scored.table.network or "–"),
         Fact("items", str(len(items))),
-        Fact("failed or missing", str(sum(item.status != "ok" for item in items))),
+        Fact("failed or missing / incomplete", f"{failed} / {incomplete}"),
         Fact("seed", str(record.seed)),
     ]
     settings = [Fact(f"setting {name}", str(value)) for name, value in sorted(dict(record.settings).items())]
     digests = [Fact(f"SHA-256 of {name}", str(value)) for name, value in sorted(dict(record.digests).items())]
     machine = [Fact(str(name), str(value)) for name, value in sorted(dict(record.machine).items())]
     verdicts, verdict_notices = read_verdicts(run)
-    switches, switch_notices = read_switches(run)
+    switches, switch_notices = read_switches(run, scored.run)
     pages = {item.name: item.page for item in items}
     plots = [plot_of(plan, values, pages) for plan, values in zip(scored.plans, scored.rows)]
     folders = (run.path, Path(record.data_root))
@@ -216,7 +219,7 @@ def report_record(
         switches=switches,
         verdicts=verdicts,
         downloads=tuple(
-            Download(f"downloads/{path.name}", title, _size_text(path.stat().st_size))
+            Download(f"downloads/{path.name}", title, size_text(path.stat().st_size))
             for path, title in downloads_of(run).items()
         ),
     )
@@ -224,10 +227,10 @@ def report_record(
 
 def downloads_of(run: RunFolder) -> dict[Path, str]:
     """Files of the run that its report takes along, with what they are."""
-    wanted = {run.table(form): f"table, {name}" for form, name in _FORMS.items()}
+    wanted = {run.table(form): f"table, {name}" for form, name in FORMS.items()}
     wanted |= {run.scores: "all scores", run.verdicts: "verdicts"}
     for stem, what in _VARIANT_TABLES.items():
-        wanted |= {run.path / "variants" / f"{stem}.{form}": f"{what}, {_FORMS[form]}" for form in ("csv", "tex", "md")}
+        wanted |= {run.path / "variants" / f"{stem}.{form}": f"{what}, {FORMS[form]}" for form in ("csv", "tex", "md")}
     return {path: title for path, title in wanted.items() if path.is_file()}
 
 
@@ -293,5 +296,6 @@ def _item_facts(status: ItemStatus | None, source: Source) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _size_text(size: int) -> str:
+def size_text(size: int) -> str:
+    """A number of bytes as people read it."""
     return f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.0f} KiB"

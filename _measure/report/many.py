@@ -10,15 +10,30 @@ from _exchange.items import ItemId
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import RunRecord
 from _measure.comparison.chosen_runs import names_apart, read_runs
-from _measure.comparison.leaderboard import leaderboard, leaderboard_grid
-from _measure.grid import Grid
+from _measure.comparison.leaderboard import (
+    Leaderboard,
+    leaderboard,
+    leaderboard_csv,
+    leaderboard_grid,
+    leaderboard_json,
+    leaderboard_latex,
+    leaderboard_markdown,
+)
+from _measure.report.gather import FORMS, size_text
 from _measure.report.many_records import ComparedItem, ComparedRun, Comparison, Shown
 from _measure.report.pages import ASSETS, asset, many_page
+from _measure.report.records import Download
 from _measure.report.write import remove_others, write_changed, write_report
 from _measure.sentences import without_folders
 
 _REPORTS = "reports"
 _VIEWS = ("ortho_front", "ortho_back")
+_WRITERS = {
+    "csv": leaderboard_csv,
+    "tex": leaderboard_latex,
+    "md": leaderboard_markdown,
+    "json": leaderboard_json,
+}
 
 
 def write_many(runs: Sequence[RunFolder], out: Path, *, workers: int = 1, truth_cache: Path | None = None) -> Path:
@@ -53,7 +68,8 @@ def write_many(runs: Sequence[RunFolder], out: Path, *, workers: int = 1, truth_
     items = dict.fromkeys(item for record in records for item in record.items)
     comparison = Comparison(
         runs=tuple(compared),
-        board=board,
+        board=None if board is None else leaderboard_grid(board),
+        downloads=_write_downloads(out, board),
         items=tuple(_item(out, ItemId.parse(item), compared, records) for item in items),
         notices=tuple(without_folders(notice, resolved) for notice in notices),
     )
@@ -70,12 +86,26 @@ def _compared_run(name: str, folder: str, record: RunRecord) -> ComparedRun:
     )
 
 
-def _board(paths: Sequence[Path]) -> tuple[Grid | None, tuple[str, ...]]:
+def _board(paths: Sequence[Path]) -> tuple[Leaderboard | None, tuple[str, ...]]:
     """The leaderboard, or why there is none."""
     try:
-        return leaderboard_grid(leaderboard(read_runs(paths, None))), ()
+        return leaderboard(read_runs(paths, None)), ()
     except (InputError, FormatError) as error:
         return None, (f"These runs have no leaderboard: {error}",)
+
+
+def _write_downloads(out: Path, board: Leaderboard | None) -> tuple[Download, ...]:
+    """The leaderboard as files; those of an earlier page go where there is none."""
+    downloads = []
+    for form, write in _WRITERS.items():
+        relative = f"downloads/leaderboard.{form}"
+        if board is None:
+            (out / relative).unlink(missing_ok=True)
+        else:
+            content = write(board).encode("utf-8", "replace")
+            write_changed(out / relative, content)
+            downloads.append(Download(relative, f"leaderboard, {FORMS[form]}", size_text(len(content))))
+    return tuple(downloads)
 
 
 def _item(out: Path, item: ItemId, runs: Sequence[ComparedRun], records: Sequence[RunRecord]) -> ComparedItem:

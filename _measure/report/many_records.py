@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from _measure.grid import Grid
+from _measure.report.records import Download
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,13 @@ class Comparison:
     Attributes:
         runs: in the order given.
         board: their leaderboard; None where they cannot be ranked together.
+        downloads: the leaderboard as files.
         items: all characters of all runs, in the order of the first list that has them.
         notices: what a reader must know, one sentence each.
     """
 
     runs: tuple[ComparedRun, ...]
     board: Grid | None
+    downloads: tuple[Download, ...]
     items: tuple[ComparedItem, ...]
     notices: tuple[str, ...]

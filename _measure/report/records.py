@@ -215,6 +215,11 @@ class Item:
     facts: tuple[Fact, ...] = ()
     problems: tuple[str, ...] = ()
 
+    @property
+    def standing(self) -> str:
+        """What its badge says: its status, and ``incomplete`` where it came out but something of it is not there."""
+        return "incomplete" if self.status == "ok" and self.problems else self.status
+
 
 @dataclass(frozen=True)
 class Dot:
@@ -375,4 +380,4 @@ class Report:
     @property
     def incomplete(self) -> tuple[Item, ...]:
         """Items that came out but lack a score or a picture."""
-        return tuple(item for item in self.items if item.status == "ok" and item.problems)
+        return tuple(item for item in self.items if item.standing == "incomplete")

@@ -125,7 +125,8 @@ function looks() {
     const ratio = (high + 0.05) / (low + 0.05);
     if (ratio < 4.5) weak.push(`${element.tagName}.${element.className.baseVal ?? element.className} ${ratio.toFixed(2)}: ${walker.currentNode.data.trim().slice(0, 40)}`);
   }
-  return { wide: document.documentElement.scrollWidth - innerWidth, weak, dark: light(behind(document.body)) < 0.2 };
+  const sideways = [...document.querySelectorAll(".scroll:has(.stacked)")].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.ariaLabel);
+  return { sideways, wide: document.documentElement.scrollWidth - innerWidth, weak, dark: light(behind(document.body)) < 0.2 };
 }
 
 async function sizes(browser) {

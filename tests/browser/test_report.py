@@ -179,6 +179,10 @@ def test_pages_fit_a_phone_and_a_desk_in_light_and_dark(visit: Visit) -> None:
         assert look["dark"] == (look["colorScheme"] == "dark"), look["name"]
 
 
+def test_tables_of_rows_never_scroll_sideways(visit: Visit) -> None:
+    assert {look["name"]: look["sideways"] for look in visit.seen["sizes"] if look["sideways"]} == {}
+
+
 def test_every_text_stands_out_from_what_is_behind_it(visit: Visit) -> None:
     """WCAG 2.2, success criterion 1.4.3: a contrast of at least 4.5."""
     assert {look["name"]: look["weak"] for look in visit.seen["sizes"] if look["weak"]} == {}

@@ -14,7 +14,7 @@ from _exchange.run_folder import RunFolder
 from _exchange.run_record import RunRecord
 from _measure.report.write import write_report
 from tests.measure.report.markup import Markup
-from tests.measure.report.small_run import FAILED, ITEMS, PLAIN, SmallRun
+from tests.measure.report.small_run import FAILED, ITEMS, ODD, PLAIN, SmallRun
 
 
 def first_page(copy: SmallRun) -> str:
@@ -114,6 +114,21 @@ def test_one_damaged_piece_is_a_sentence_on_its_page_and_on_the_first(copy: Smal
     assert all(path.is_file() for path in markup.local_files())
     offered = [at["href"] for at in markup.all("a") if at["href"].endswith(".glb")]
     assert len(offered) == (0 if "mesh" in name else 1), "a mesh that cannot be read is not offered"
+
+
+def test_what_is_incomplete_is_counted_and_never_called_ok(copy: SmallRun) -> None:
+    copy.run.item(PLAIN).mesh.write_bytes(b"<html")
+    (copy.data / "raw" / "dssc" / f"{ODD}.vrm").unlink()
+    markup = Markup(write_report(copy.run))
+    assert "failed or missing / incomplete 1 / 2" in markup.text
+    assert badges(markup) == ["failed", *["incomplete"] * 4, "failed"]
+    for item, badge in ((PLAIN, "incomplete"), (ODD, "incomplete"), (FAILED, "failed")):
+        assert badges(Markup(markup.path.parent / "items" / f"{item}.html")) == [badge]
+
+
+def badges(markup: Markup) -> list[str]:
+    classes = (at.get("class", "").split() for at in markup.all("span"))
+    return [names[1] for names in classes if names[:1] == ["status"]]
 
 
 def test_pictures_of_two_sizes_have_no_error_map(copy: SmallRun) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,6 +78,24 @@ def test_runs_are_ranked_row_by_row(written: Pair) -> None:
     assert "2/3" in text  # the failed item counts
 
 
+def test_the_leaderboard_is_offered_in_every_form(written: Pair) -> None:
+    markup = Markup(written.out / "index.html")
+    links = [at["href"] for at in markup.all("a") if "download" in at]
+    assert links == [f"downloads/leaderboard.{form}" for form in ("csv", "tex", "md", "json")]
+    folder = written.out / "downloads"
+    (best, *_) = [row for row in json.loads((folder / "leaderboard.json").read_text())["rows"] if row["metric"] == "cd"]
+    assert (best["run"], best["rank"], best["value"]) == ("first & <best>", 1, 2.0)
+    (line, *_) = [line for line in (folder / "leaderboard.csv").read_text().splitlines() if line.startswith("geom,cd,")]
+    assert "first & <best>,2.0," in line
+    assert r"first \& \textless{}best\textgreater{} & 2.000" in (folder / "leaderboard.tex").read_text()
+    assert r"| first & \<best> | 2.000 |" in (folder / "leaderboard.md").read_text()
+
+
+def test_every_number_has_its_head_for_a_phone(written: Pair) -> None:
+    cells = Markup(written.out / "index.html").all("td")
+    assert {at["data-label"] for at in cells if "data-label" in at} == {"95 % interval", "coverage", "remark"}
+
+
 def test_a_character_stands_beside_itself_with_a_link_into_each_run(written: Pair) -> None:
     markup = Markup(written.out / "index.html")
     hrefs = [at["href"] for at in markup.all("a")]
@@ -98,8 +117,11 @@ def test_hostile_names_make_no_element(written: Pair) -> None:
 
 
 def test_runs_that_cannot_be_ranked_are_shown_without_leaderboard(pair: Pair) -> None:
+    assert (pair.out / "downloads" / "leaderboard.csv").is_file()
     pair.second.scores.unlink()
     markup = pair.write()
+    assert not list((pair.out / "downloads").iterdir())
+    assert not [at for at in markup.all("a") if "download" in at]
     assert "These runs have no leaderboard:" in markup.text
     assert str(pair.out.parent.parent) not in markup.path.read_text()
     assert any("reports/second/pictures" in at["src"] for at in markup.all("img"))
