@@ -89,6 +89,9 @@ def plan_of(config: PrepareConfig) -> Plan:
     """The set and its characters. Raises InputError where the source or an option is wrong."""
     if config.limit < 0 or config.workers < 0:
         raise InputError(f"Expected limit and workers of at least 0, found {config.limit} and {config.workers}.")
+    if not config.source.is_dir():
+        found = "a file" if config.source.exists() else "no such folder"
+        raise InputError(f"Expected a folder of VRM or GLB files, or a dataset, in {config.source}, found {found}.")
     dataset = _dataset_at(config.source)
     renderset = config.renderset or (_set_of(dataset, config) if dataset else OWN)
     if renderset not in DEFAULT_KINDS:

@@ -5,6 +5,7 @@ runs/<name>/journal.jsonl                 one line per finished item
 runs/<name>/items/<franch>/<idx>/         status.json, mesh.glb, renders/, position/, and where there
                                           are such: mesh_textured.glb, renders_unpasted/, prepared_input.png
 runs/<name>/scores.jsonl, table.*         what `measure` writes
+runs/<name>/measured_from.json            where the predictions lie, if not in this folder
 runs/<name>/variants/<variant>/           the same under another protocol or without pasted pixels
 runs/<name>/verify.json                   what `verify` writes
 runs/<name>/seal.json                     SHA-256 of every file that the scores rest on
@@ -91,6 +92,11 @@ class RunFolder:
         return self.path / "measured.jsonl"
 
     @property
+    def measured_from(self) -> Path:
+        """`MeasuredFrom` as JSON: where the predictions lie; only where they lie in another folder."""
+        return self.path / "measured_from.json"
+
+    @property
     def scores(self) -> Path:
         """One line per item × metric × view."""
         return self.path / "scores.jsonl"
@@ -139,12 +145,13 @@ def run_or_latest(path: Path | None) -> RunFolder:
 
 
 def latest_run(root: Path) -> RunFolder:
-    """The run below `root` whose record was written last.
+    """The run below `root` whose record was written last; predictions measured elsewhere count as well.
 
     Raises:
         InputError: there is none.
     """
-    records = sorted(root.glob("*/run.json"), key=lambda path: (path.stat().st_mtime_ns, path.parent.name))
+    found = [*root.glob("*/run.json"), *root.glob("*/measured_from.json")]
+    records = sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.parent.name))
     if not records:
         raise InputError(
             f"Expected a run below {root}, found none.", next_step="Run python3 -m _scripts.generate first."

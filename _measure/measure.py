@@ -9,6 +9,7 @@ from typing import Literal
 from _databacks.dataset import Dataset, open_dataset
 from _exchange.errors import InputError, SuiteError
 from _exchange.items import ItemId
+from _exchange.measured_from import MeasuredFrom, predictions_of
 from _exchange.original_layout import is_original_run
 from _exchange.protocol import protocol_named
 from _exchange.run_folder import RUNS, RunFolder, run_or_latest
@@ -33,11 +34,11 @@ class MeasureConfig:
     """What to measure and how."""
 
     path: Path | None = None
-    """Run folder, or a folder of predictions in the original's layout; default: the latest run below runs/."""
+    """Run folder, predictions in the original's layout, or where their results are; default: the latest below runs/."""
     out: Path | None = None
     """Folder for scores and tables; default: the run itself, or runs/NAME for predictions in the original's layout."""
     data: Path | None = None
-    """Dataset root; default: where the run's record says it was."""
+    """Dataset root; default: where it was when the run was made, or measured before."""
     protocol: Literal["paper", "corrected"] | None = None
     """Which protocol; default: the run's own, or paper for predictions in the original's layout."""
     lpips_net: Literal["alex", "vgg", "squeeze"] | None = None
@@ -142,6 +143,9 @@ def measure_shard(config: MeasureConfig, *, with_variants: bool = False) -> Meas
         truth_cache=user_truth_cache(),
         folders=(subject.run.path, subject.dataset.root),
     )
+    if not subject.run.record.is_file() or subject.home.path.resolve() != subject.run.path.resolve():
+        place = MeasuredFrom.of(subject.run.path, subject.dataset.root, subject.dataset.renderset)
+        place.write(subject.home.measured_from)
     tables = measure_targets(subject.home.measured, targets, subject.items, subject.dataset.truth, options)
     if isinstance(tables, Unfinished):
         return tables
@@ -156,7 +160,7 @@ def measure_shard(config: MeasureConfig, *, with_variants: bool = False) -> Meas
 
 def results_folder(run: RunFolder) -> RunFolder:
     """Where results go: the run itself, or runs/NAME for predictions in the original's layout."""
-    is_foreign = not run.record.is_file() and is_original_run(run.path)
+    is_foreign = not (run.record.is_file() or run.measured_from.is_file()) and is_original_run(run.path)
     return RunFolder(RUNS / run.path.resolve().parent.name) if is_foreign else run
 
 
@@ -170,26 +174,25 @@ def bench(config: MeasureConfig, repeats: int = 1) -> BenchReport:
 def _subject(config: MeasureConfig) -> _Subject:
     if config.limit < 0 or config.workers < 0:
         raise InputError(f"Expected limit and workers of at least 0, found {config.limit} and {config.workers}.")
-    run = run_or_latest(config.path)
+    given = run_or_latest(config.path)
+    run = predictions_of(given)
     if run.record.is_file():
         record = RunRecord.read(run.record)
         dataset = open_dataset(config.data or Path(record.data_root), record.dataset)
         items = [ItemId.parse(name) for name in record.items]
         protocol = protocol_named(config.protocol or record.protocol)
         method, generated_with, note = record.method, record.protocol, record.note
-        home = run
+        home = given
     elif not is_original_run(run.path):
         raise InputError(
             f"Expected a run in {run.path}, found none.", next_step="Run python3 -m _scripts.generate first."
         )
-    elif config.data is None:
-        raise InputError(f"Expected --data DATASET for the predictions in {run.path}, found none.")
     else:
-        dataset = open_dataset(config.data)
+        home = results_folder(given)
+        dataset = _dataset_of_foreign(run, home, config.data)
         items = dataset.items()
         protocol = protocol_named(config.protocol or dataset.default_protocol)
         method, generated_with, note = run.path.resolve().parent.name, "", ""
-        home = results_folder(run)
         if config.out is None and home.record.is_file():
             raise InputError(
                 f"Expected {home.path} to be free for the results of {run.path}, found a run of ours.",
@@ -204,6 +207,17 @@ def _subject(config: MeasureConfig) -> _Subject:
     if not results.path.resolve().is_relative_to(home.path.resolve()):
         home = results  # a run whose results go elsewhere is left as it is
     return _Subject(run, results, home, dataset, kept, method, settings, generated_with, note)
+
+
+def _dataset_of_foreign(run: RunFolder, home: RunFolder, data: Path | None) -> Dataset:
+    """The dataset asked for, or the one that these predictions were measured with before."""
+    if data is not None:
+        return open_dataset(data)
+    if home.measured_from.is_file():
+        before = MeasuredFrom.read(home.measured_from)
+        if before.predictions_folder.resolve() == run.path.resolve():
+            return open_dataset(before.data_root, before.dataset)
+    raise InputError(f"Expected --data DATASET for the predictions in {run.path}, found none.")
 
 
 def _variants(subject: _Subject) -> VariantPlan:

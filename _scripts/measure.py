@@ -27,7 +27,7 @@ class Measure(Verb, MeasureConfig):
     """
 
     path: Positional[Path | None] = None
-    """Run folder, or a folder of predictions in the original's layout; default: the latest run below runs/."""
+    """Run folder, predictions in the original's layout, or where their results are; default: the latest below runs/."""
     variants: bool = False
     """Also measure both protocols, with and without pasted pixels, and every switch of the protocol alone."""
 

@@ -10,6 +10,7 @@ import pytest
 from _databacks.dataset import open_dataset
 from _databacks.folder import characters_below
 from _databacks.index import DatasetIndex
+from _databacks.prepare_plan import PrepareConfig, plan_of
 from _exchange.errors import InputError
 from tests.databacks.preparing import own, run
 from tests.databacks.tiny_characters import cube, files_below, tiny_character, write_tiny
@@ -216,3 +217,12 @@ def test_a_damaged_alignment_does_not_keep_a_published_set_from_being_drawn(tmp_
     result = run(root, None, renderset="daredemoE")
     assert (result.drawn, result.failed) == (1, 1)
     assert "raw/dssc/genshin/absent.vrm is missing" in result.problems[0].reason
+
+
+@pytest.mark.parametrize(("make", "found"), [(None, "no such folder"), ("touch", "a file")])
+def test_a_source_that_is_no_folder_is_named_before_anything_else_is_asked_for(tmp_path, make, found):
+    source = tmp_path / "characters"
+    if make:
+        getattr(source, make)()
+    with pytest.raises(InputError, match=rf"in {source}, found {found}\.$"):
+        plan_of(PrepareConfig(source=source))

@@ -16,7 +16,9 @@ from _exchange.pictures import write_png
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import RunRecord
 from _exchange.scores import read_scores
-from _measure.measure import MeasureConfig, bench, measure
+from _measure.integrity.seal import read_seal
+from _measure.measure import MeasureConfig, MeasuredRun, bench, measure, measure_shard
+from _measure.table import table_text
 from _measure.weights import FOLDERS_VARIABLE
 from tests.measure.report.small_run import COLOUR, FAILED, ODD, PLAIN, SmallRun, copied, disc, make_run
 
@@ -176,6 +178,47 @@ def test_results_of_the_original_go_to_a_run_of_its_name(
 def test_predictions_of_the_original_need_data(small: SmallRun, original: Path) -> None:
     with pytest.raises(InputError, match="Expected --data DATASET"):
         measure(request(small, path=original))
+
+
+def test_results_of_the_original_lead_back_to_their_predictions(
+    small: SmallRun, original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of results, as an argument or as the latest run, can be measured and timed again without --data."""
+    monkeypatch.chdir(tmp_path)
+    results = RunFolder(Path("runs") / "a4")
+    path = original.relative_to(tmp_path)
+    first = measure(request(small, path=path, data=Path("data"), out=results.path, limit=1))
+    said = json.loads(results.measured_from.read_text())
+    assert (said["predictions"], said["predictions_at"]) == (str(path), str(original))
+    assert (said["data"], said["data_at"], said["dataset"]) == ("data", str(small.data), "daredemoE")
+    assert "measured_from.json" in read_seal(results.seal).files["run"]
+    written = results.measured_from.stat().st_mtime_ns
+    for given in (results.path, None):
+        assert table_text(measure(request(small, path=given, limit=1))) == table_text(first)
+    assert results.measured_from.stat().st_mtime_ns == written
+    beside = measure_shard(request(small, path=results.path, limit=1), with_variants=True)
+    assert isinstance(beside, MeasuredRun)
+    assert results.variant("corrected").table("json").is_file()
+    with pytest.raises(InputError, match=rf"^{PLAIN}: .*front\.npz or front\.pkl, found neither"):
+        bench(request(small, path=results.path, limit=1))
+    measure(request(small, path=results.path, out=Path("elsewhere"), limit=1))
+    assert table_text(measure(request(small, path=Path("elsewhere"), limit=1))) == table_text(first)
+
+
+def test_results_whose_predictions_are_gone_say_so(
+    small: SmallRun, original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    measure(request(small, path=original, data=small.data, limit=1))
+    original.rename(tmp_path / "moved")
+    with pytest.raises(InputError, match=rf"Expected the predictions in {original}, found no such folder"):
+        measure(request(small, path=Path("runs/trial")))
+
+
+def test_results_of_a_run_of_ours_elsewhere_can_be_measured_again(small: SmallRun, tmp_path: Path) -> None:
+    first = measure(request(small, out=tmp_path / "elsewhere", limit=1))
+    assert table_text(measure(request(small, path=tmp_path / "elsewhere", limit=1))) == table_text(first)
+    assert not small.run.measured_from.exists()
 
 
 def test_results_of_the_original_never_replace_those_of_a_run_of_ours(

@@ -98,7 +98,7 @@ def test_verdicts_are_written_in_every_format_where_asked(tmp_path: Path) -> Non
     outcome = run(Verify(path=folder.path, out=tmp_path / "out"))
     written = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "out").iterdir()}
     assert sorted(written) == ["verify.csv", "verify.json", "verify.md", "verify.tex", "verify.txt"]
-    assert written["verify.txt"] in outcome.text
+    assert written["verify.txt"].replace("measure RUN", f"measure {folder.path}") in outcome.text
     assert written["verify.json"] == folder.verdicts.read_text(encoding="utf-8")
     assert "| geom | cd | 1.329 / 1.328 | inf | +inf | 0.01 | off by +inf |" in written["verify.md"]
     assert r"geom & cd & 1.329 / 1.328 & inf & +inf & 0.01 & off by +inf \\" in written["verify.tex"]
@@ -146,6 +146,9 @@ def test_seeds_repeat_the_surfaces_alone_and_pictures_are_scored_once(
     assert len([line for line in lines if any(score[0] == "psnr" for score in line["scores"])]) == 3
     assert len([line for line in lines if any(score[0] == "cd" for score in line["scores"])]) == 9
     assert json.loads(results.verdicts.read_text(encoding="utf-8"))["seeds"][0]["seeds"] == 3
+    again = verify(VerifyConfig(path=results.path, seeds=2, workers=1))
+    assert again.study is not None
+    assert again.study.row("geom", "cd") is not None
     sealed = run(Verify(path=results.path, integrity=True, data=few.data))
     assert sealed.exit_code == 0, sealed.text
     scores = results.variant("paper-seed-1").scores
@@ -162,6 +165,13 @@ def test_nudged_scores_decide_the_exit_code(tmp_path: Path, away: int, code: int
     assert outcome.exit_code == code
     states = [entry["state"] for entry in outcome.data["verdicts"] if entry["protocol"] == "paper"]
     assert states == [state] * 12
+
+
+def test_what_is_missing_can_be_measured_with_the_command_shown(tmp_path: Path) -> None:
+    folder = write_published_run(tmp_path / "a run", published_column(CARDS[0]), protocol="corrected")
+    shown = run(Verify(path=folder.path)).text
+    assert f"python3 -m _scripts.measure '{folder.path}' --variants" in shown
+    assert "RUN" not in shown
 
 
 def test_nothing_comparable_leaves_with_0(tmp_path: Path) -> None:
