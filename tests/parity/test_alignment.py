@@ -8,14 +8,14 @@ import pytest
 from _databacks.alignment import alignment_matrix, keypoints_through, read_alignments, vertical_jitter
 from _databacks.layout import SetFolder
 from _databacks.warp import warp
-from tests.parity.fixtures import measure_files
+from tests.parity.fixtures import arrays_of, measure_files
 
 FIXTURES = measure_files("alignment*.npz")
 
 
 @pytest.mark.parametrize("path", FIXTURES)
 def test_matrix_with_its_jitter(path):
-    recorded = np.load(path, allow_pickle=False)
+    recorded = arrays_of(path)
     rows = zip(recorded["keypoints"], recorded["detection_used"], recorded["names"], recorded["matrices"])
     for detections, used, name, matrix in rows:
         ours = alignment_matrix(detections[used], vertical_jitter(str(name)))
@@ -24,7 +24,7 @@ def test_matrix_with_its_jitter(path):
 
 @pytest.mark.parametrize("path", FIXTURES)
 def test_keypoints_through_the_matrix(path):
-    recorded = np.load(path, allow_pickle=False)
+    recorded = arrays_of(path)
     rows = zip(recorded["keypoints"], recorded["detection_used"], recorded["matrices"], recorded["keypoints_aligned"])
     for detections, used, matrix, aligned in rows:
         np.testing.assert_allclose(keypoints_through(matrix, detections[used])[None], aligned, rtol=0, atol=1e-9)
@@ -32,9 +32,10 @@ def test_keypoints_through_the_matrix(path):
 
 @pytest.mark.parametrize("path", FIXTURES)
 def test_warp(path):
-    recorded = np.load(path, allow_pickle=False)
+    recorded = arrays_of(path)
+    source = recorded["warp_input_rgba"]
     for matrix, picture in zip(recorded["warp_matrices"], recorded["warp_output_rgba"]):
-        ours = warp(recorded["warp_input_rgba"], matrix, picture.shape[-1]).transpose(2, 0, 1)
+        ours = warp(source, matrix, picture.shape[-1]).transpose(2, 0, 1)
         np.testing.assert_allclose(ours, picture, rtol=0, atol=4e-3)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from pathlib import Path
 
@@ -10,14 +9,14 @@ import numpy as np
 import pytest
 
 from _exchange.camera import random_views, seeded_random_state
-from tests.parity.fixtures import measure_files
+from tests.parity.fixtures import entries_of, measure_files
 
 SEEDS = measure_files("seeds_views*.json")
 
 
 @pytest.mark.parametrize("path", SEEDS)
 def test_strings_become_seeds(path: Path) -> None:
-    fixture = json.loads(path.read_text(encoding="utf-8"))
+    fixture = entries_of(path)
     for text, expected in zip(fixture["strings"], fixture["adler32"]):
         assert zlib.adler32(text.encode("utf-8")) == expected
         first = np.random.RandomState(expected).standard_normal(3)
@@ -26,7 +25,7 @@ def test_strings_become_seeds(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SEEDS)
 def test_random_views_of_an_id(path: Path) -> None:
-    fixture = json.loads(path.read_text(encoding="utf-8"))
+    fixture = entries_of(path)
     for name, expected in zip(fixture["ids"], fixture["views"]):
         ours = [[c.elev, c.azim, c.dist, c.fov] for c in random_views(name, len(expected))]
         np.testing.assert_allclose(ours, expected, rtol=1e-12)

@@ -5,7 +5,7 @@ Source: spec/nova3d.md §4.2; README of `nova3d`, section measure: pictures are 
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from PIL import Image
 from _exchange.pictures import composite_on_white, unit_from_bytes
 from _measure.metrics.psnr import psnr
 from _measure.metrics.ssim import ssim
-from tests.parity.fixtures import discover
+from tests.parity.fixtures import arrays_of, discover, entries_of, whatever_is_there
 
 SIZE = 512
 
@@ -26,11 +26,12 @@ def resized(picture: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("path", discover("nova3d/measure*/measure*.json"))
-def test_views(path: Path) -> None:
-    expected = json.loads(path.read_text(encoding="utf-8"))["per_view"]
-    arrays = np.load(path.with_suffix(".npz"))
+@pytest.mark.parametrize(("name", "metric", "tolerance"), [("ssim", ssim, 1e-6), ("psnr", psnr, 1e-4)])
+def test_views(path: Path, name: str, metric: Callable[[np.ndarray, np.ndarray], float], tolerance: float) -> None:
+    expected, arrays = entries_of(path).inside("per_view"), arrays_of(path.with_suffix(".npz"))
     assert expected
-    for view, values in expected.items():
-        predicted, true = resized(arrays[f"pred/{view}"]), resized(arrays[f"gt/{view}"])
-        assert ssim(predicted, true) == pytest.approx(values["ssim"], abs=1e-6)
-        assert psnr(predicted, true) == pytest.approx(values["psnr"], abs=1e-4)
+    with whatever_is_there() as part:
+        for view in expected:
+            with part():
+                ours = metric(resized(arrays[f"pred/{view}"]), resized(arrays[f"gt/{view}"]))
+                assert ours == pytest.approx(expected.inside(view)[name], abs=tolerance)

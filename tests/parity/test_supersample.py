@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from _render.framebuffer import on_white, reduced
-from tests.parity.fixtures import measure_files
+from tests.parity.fixtures import arrays_of, measure_files
 
 
 @pytest.mark.parametrize("path", measure_files("supersample*.npz"))
 def test_reduction_is_within_the_tolerance_of_its_readme(path):
-    recorded = np.load(path)
+    recorded = arrays_of(path)
     ours, theirs = reduced(recorded["hi_rgba"]).astype(int), recorded["lo_rgba"].astype(int)
     assert np.abs(ours[..., 3] - theirs[..., 3]).max() <= 1
     solid = theirs[..., 3] > 100
@@ -21,13 +21,13 @@ def test_reduction_is_within_the_tolerance_of_its_readme(path):
 
 @pytest.mark.parametrize("path", measure_files("supersample*.npz"))
 def test_reduction_by_the_same_library_is_exact(path):
-    recorded = np.load(path)
+    recorded = arrays_of(path)
     assert (reduced(recorded["hi_rgba"]) == recorded["lo_rgba"]).all()
 
 
 @pytest.mark.parametrize("path", measure_files("supersample*.npz"))
 def test_white_background_is_exact(path):
-    recorded = np.load(path)
+    recorded = arrays_of(path)
     ours = on_white(recorded["lo_rgba"])
     theirs = recorded["lo_rgba_on_white"]
     assert (ours[..., :3] == theirs[..., :3]).all()
@@ -37,7 +37,7 @@ def test_white_background_is_exact(path):
 @pytest.mark.parametrize("path", measure_files("supersample*.npz"))
 def test_taps_of_a_single_bright_column(path):
     """A white column in the dark spreads over two output columns by the recorded one-dimensional weights."""
-    weights = np.load(path)["weights_1d"]
+    weights = arrays_of(path)["weights_1d"]
     picture = np.zeros((16, 16, 4), np.uint8)
     picture[..., 3] = 255
     for tap, weight in enumerate(weights):
