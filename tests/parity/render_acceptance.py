@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from scipy.ndimage import binary_erosion, generate_binary_structure
 
 from _exchange.camera import ORTHOGRAPHIC, Camera
 from _render.kinds import KINDS
-from tests.parity.fixtures import measure_files
+from tests.parity.fixtures import Recorded, entries_of, measure_files, needed
 
 POSE_DEGREES = {"rutileE": 60.0, "daredemoE": 15.0}
 """Turn of the upper arms in the two published sets (spec/renderer.md §3.1)."""
@@ -21,18 +20,34 @@ POSE_DEGREES = {"rutileE": 60.0, "daredemoE": 15.0}
 
 @dataclass(frozen=True)
 class RecordedPicture:
-    """One picture of the original renderer and how it was made."""
+    """One picture of the original renderer and how it was made; what its entry lacks skips the test that asks."""
 
     path: Path
-    model: Path
-    kind: str
-    camera: Camera
-    arm_turn: float
+    listing: Recorded
+    entry: Recorded
+
+    @property
+    def kind(self) -> str:
+        return self.path.parent.name
+
+    @property
+    def model(self) -> Path:
+        return needed(self.path.parents[3] / self.listing["model"])
+
+    @property
+    def camera(self) -> Camera:
+        known = {key: float(self.entry[key]) for key in ("elev", "azim", "dist", "near", "far", "boxwarp")}
+        fov = ORTHOGRAPHIC if self.entry["projection"] == "orthographic" else float(self.entry["fov"])
+        return Camera(fov=fov, **known)
+
+    @property
+    def arm_turn(self) -> float:
+        return POSE_DEGREES[self.entry["pose"]]
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
         """(512, 512, 4) uint8."""
-        return np.asarray(Image.open(self.path))
+        return np.asarray(Image.open(needed(self.path)))
 
 
 @dataclass(frozen=True)
@@ -59,16 +74,9 @@ def recorded_folders() -> list:
 
 def recorded_pictures(listing: Path) -> list[RecordedPicture]:
     """The pictures that a renders.json names."""
-    content = json.loads(listing.read_text(encoding="utf-8"))
-    model = listing.parent.parent / content["model"]
-    pictures = []
-    for name, entry in content["renders"].items():
-        known = {key: float(entry[key]) for key in ("elev", "azim", "dist", "near", "far", "boxwarp")}
-        fov = ORTHOGRAPHIC if entry["projection"] == "orthographic" else float(entry["fov"])
-        kind = name.split("/")[-2]
-        camera = Camera(fov=fov, **known)
-        pictures.append(RecordedPicture(listing.parent / name, model, kind, camera, POSE_DEGREES[entry["pose"]]))
-    return pictures
+    content = entries_of(listing)
+    renders = content.inside("renders")
+    return [RecordedPicture(listing.parent / name, content, renders.inside(name)) for name in renders]
 
 
 def agreement(kind: str, ours: NDArray[np.uint8], recorded: NDArray[np.uint8]) -> Agreement:

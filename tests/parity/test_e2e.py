@@ -5,7 +5,6 @@ Source: spec/measure.md §7; the LPIPS backbone and the stand-in for CLIP are th
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from functools import cache
@@ -30,11 +29,17 @@ from _measure.sampling import SurfaceSamples
 from _measure.scoring import Networks, score_item
 from _measure.surface_scores import SurfacePair, surface_pair, surface_scores
 from _measure.table import paper_table_text
-from tests.parity.fixtures import measure_files
+from tests.parity.fixtures import Recorded, arrays_of, entries_of, measure_files, needed, whatever_is_there
 from tests.parity.lpips_weights import seeded_alexnet
 
 BENCHMARKS = [param for param in measure_files("e2e*") if param.values[0] is None or param.values[0].is_dir()]
 SETTINGS = Settings(protocol=PAPER, lpips_network="alex")
+IMAGE_METRICS = {
+    "psnr": ("psnr", (), {"rel": 0, "abs": 2e-4}),
+    "lpips": ("lpips_alex", ("lpips_weight_seed",), {"rel": 1e-4, "abs": 0}),
+    "clip": ("clip", ("clip_stub_seed",), {"rel": 0, "abs": 2e-5}),
+}
+"""By recorded name: our metric, the seeds of its network, the README's tolerance."""
 
 
 class LinearEncoder:
@@ -50,10 +55,12 @@ class LinearEncoder:
 
 @dataclass(frozen=True)
 class Benchmark:
-    expected: dict
+    """What was recorded, and what was measured without the recorded samples."""
+
+    expected: Recorded
+    samples: Recorded
     items: list[ItemId]
     truths: list[TruthFiles]
-    predictions: OriginalPredictions
     scored: list[ItemScores]
     pairs: list[SurfacePair]
 
@@ -61,40 +68,50 @@ class Benchmark:
     def names(self) -> list[str]:
         return [str(item) for item in self.items]
 
+    def index_of(self, bn: str) -> int:
+        return [truth.bn for truth in self.truths].index(bn)
+
+    def surface_scores_on_given_samples(self, index: int) -> dict[str, float]:
+        pair = self.pairs[index]
+        given = [
+            SurfaceSamples(self.samples[f"sample{index}_{side}_face"], self.samples[f"sample{index}_{side}_bary"])
+            for side in ("pred", "gt")
+        ]
+        return dict(surface_scores(SurfacePair(pair.predicted, pair.true, *given)))
+
     def scores_with_given_samples(self) -> list[Score]:
         """Image scores as measured, and surface scores on the fixture's samples."""
         images = [score for scored in self.scored for score in scored.scores if score.view != "geom"]
         surfaces = [
-            Score(str(item), metric, "geom", value)
-            for item, pair in zip(self.items, self.pairs)
-            for metric, value in surface_scores(pair)
+            Score(name, metric, "geom", value)
+            for index, name in enumerate(self.names)
+            for metric, value in self.surface_scores_on_given_samples(index).items()
         ]
         return images + surfaces
 
 
+def networks_of(expected: Recorded) -> Networks:
+    """The networks whose seeds are recorded."""
+    seeds = [expected.content.get(key) for key in ("lpips_weight_seed", "clip_stub_seed")]
+    return Networks(
+        lpips=None if seeds[0] is None else LpipsNetwork("alex", seeded_alexnet(seeds[0])),
+        clip=None if seeds[1] is None else LinearEncoder(seeds[1]),
+    )
+
+
 @cache
 def run_benchmark(path: Path) -> Benchmark:
-    companions = [path.with_name(f"{path.name}_{rest}") for rest in ("results.json", "surface_samples.npz")]
-    for companion in companions:
-        if not companion.exists():
-            pytest.skip(f"{path.name} needs {companion.name}, which is absent")
-    expected, samples = json.loads(companions[0].read_text(encoding="utf-8")), np.load(companions[1])
+    expected = entries_of(path.with_name(f"{path.name}_results.json"))
+    samples = arrays_of(path.with_name(f"{path.name}_surface_samples.npz"))
     dataset = open_dataset(path)
-    predictions = OriginalPredictions(OriginalRun(path / "temp" / "eval" / expected["run"] / dataset.renderset))
-    network = LpipsNetwork("alex", seeded_alexnet(expected["lpips_weight_seed"]))
-    networks = Networks(lpips=network, clip=LinearEncoder(expected["clip_stub_seed"]))
-    items = dataset.items()
+    runs = sorted((path / "temp" / "eval").iterdir())
+    run = runs[0].name if len(runs) == 1 else expected["run"]
+    predictions = OriginalPredictions(OriginalRun(path / "temp" / "eval" / run / dataset.renderset))
+    networks, items = networks_of(expected), dataset.items()
     truths = [dataset.truth(item) for item in items]
-    scored, pairs = [], []
-    for index, (item, truth) in enumerate(zip(items, truths)):
-        scored.append(score_item(item, truth, predictions, SETTINGS, networks))
-        pair = surface_pair(item, truth, predictions, SETTINGS)
-        given = [
-            SurfaceSamples(samples[f"sample{index}_{side}_face"], samples[f"sample{index}_{side}_bary"])
-            for side in ("pred", "gt")
-        ]
-        pairs.append(SurfacePair(pair.predicted, pair.true, *given))
-    return Benchmark(expected, items, truths, predictions, scored, pairs)
+    scored = [score_item(*pair, predictions, SETTINGS, networks) for pair in zip(items, truths)]
+    pairs = [surface_pair(*pair, predictions, SETTINGS) for pair in zip(items, truths)]
+    return Benchmark(expected, samples, items, truths, scored, pairs)
 
 
 def value_of(scored: ItemScores, metric: str, views: str) -> float:
@@ -111,49 +128,60 @@ def test_items_come_in_file_order(path: Path) -> None:
 
 @pytest.mark.parametrize("path", BENCHMARKS)
 @pytest.mark.parametrize("subset", ["front", "back", "360"])
-def test_image_scores(path: Path, subset: str) -> None:
+@pytest.mark.parametrize("name", IMAGE_METRICS)
+def test_image_scores(path: Path, subset: str, name: str) -> None:
     benchmark = run_benchmark(path)
-    tolerances = {
-        "psnr": ("psnr", {"abs": 2e-4}),
-        "lpips": ("lpips_alex", {"rel": 1e-4}),
-        "clip": ("clip", {"abs": 2e-5}),
-    }
-    for name, (metric, tolerance) in tolerances.items():
-        for scored, expected in zip(benchmark.scored, benchmark.expected["2d"][subset][name]):
-            assert value_of(scored, metric, subset) == pytest.approx(expected, **{"rel": 0, "abs": 0, **tolerance})
+    metric, seeds, tolerance = IMAGE_METRICS[name]
+    for seed in seeds:
+        _ = benchmark.expected[seed]
+    for scored, expected in zip(benchmark.scored, benchmark.expected.inside("2d").inside(subset)[name]):
+        assert value_of(scored, metric, subset) == pytest.approx(expected, **tolerance)
 
 
 @pytest.mark.parametrize("path", BENCHMARKS)
-def test_surfaces_after_the_cuts(path: Path) -> None:
+@pytest.mark.parametrize(("side", "of_pair"), [("pred", "predicted"), ("gt", "true")])
+def test_surfaces_after_the_cuts(path: Path, side: str, of_pair: str) -> None:
     benchmark = run_benchmark(path)
-    counts = benchmark.expected.get("faces_after_roi")
-    if counts is None:
-        pytest.skip(f"{path.name} states no face counts")
-    assert [len(pair.predicted.faces) for pair in benchmark.pairs] == counts["pred"]
-    assert [len(pair.true.faces) for pair in benchmark.pairs] == counts["gt"]
+    counts = benchmark.expected.inside("faces_after_roi")[side]
+    assert [len(getattr(pair, of_pair).faces) for pair in benchmark.pairs] == counts
 
 
 @pytest.mark.parametrize("path", BENCHMARKS)
-def test_surface_scores_on_the_given_samples(path: Path) -> None:
+@pytest.mark.parametrize("metric", ["p2s", "s2p", "cd"])
+def test_distances_on_the_given_samples(path: Path, metric: str) -> None:
     benchmark = run_benchmark(path)
-    values = [dict(surface_scores(pair)) for pair in benchmark.pairs]
-    for metric in ("p2s", "s2p", "cd"):
-        ours = [value[metric] for value in values]
-        np.testing.assert_allclose(ours, benchmark.expected["3d"][metric], rtol=0, atol=1e-8)
+    with whatever_is_there() as part:
+        for index, expected in enumerate(benchmark.expected.inside("3d")[metric]):
+            with part():
+                value = benchmark.surface_scores_on_given_samples(index)[metric]
+                assert value == pytest.approx(expected, rel=0, abs=1e-8)
+
+
+@pytest.mark.parametrize("path", BENCHMARKS)
+def test_f1_on_the_given_samples(path: Path) -> None:
+    benchmark = run_benchmark(path)
     assert benchmark.expected["f1_per_sample"]
-    for entry in benchmark.expected["f1_per_sample"]:
-        value = values[benchmark.expected["bns"].index(entry["bn"])]
-        assert value[fscore_metric(entry["threshold"]).id] == pytest.approx(entry["f1"], rel=0, abs=2e-4)
+    with whatever_is_there() as part:
+        for entry in benchmark.expected["f1_per_sample"]:
+            with part():
+                values = benchmark.surface_scores_on_given_samples(benchmark.index_of(entry["bn"]))
+                assert values[fscore_metric(entry["threshold"]).id] == pytest.approx(entry["f1"], rel=0, abs=2e-4)
 
 
 @pytest.mark.parametrize("path", BENCHMARKS)
-def test_surface_scores_on_our_own_samples(path: Path) -> None:
-    """10,000 fresh samples: 3 % in cd and 0.02 in F1 are the README's tolerances for another draw."""
+def test_chamfer_on_our_own_samples(path: Path) -> None:
+    """10,000 fresh samples: 3 % is the README's tolerance for another draw."""
     benchmark = run_benchmark(path)
-    for scored, cd in zip(benchmark.scored, benchmark.expected["3d"]["cd"]):
+    for scored, cd in zip(benchmark.scored, benchmark.expected.inside("3d")["cd"]):
         assert value_of(scored, "cd", "geom") == pytest.approx(cd, rel=0.03)
+
+
+@pytest.mark.parametrize("path", BENCHMARKS)
+def test_f1_on_our_own_samples(path: Path) -> None:
+    """10,000 fresh samples: 0.02 is the README's tolerance for another draw."""
+    benchmark = run_benchmark(path)
     for entry in benchmark.expected["f1_per_sample"]:
-        scored = benchmark.scored[benchmark.expected["bns"].index(entry["bn"])]
+        scored = benchmark.scored[benchmark.index_of(entry["bn"])]
         ours = value_of(scored, fscore_metric(entry["threshold"]).id, "geom")
         assert ours == pytest.approx(entry["f1"], rel=0, abs=0.02)
 
@@ -162,8 +190,10 @@ def test_surface_scores_on_our_own_samples(path: Path) -> None:
 def test_printed_table_is_exact(path: Path) -> None:
     benchmark = run_benchmark(path)
     plans = plan_rows(lpips_metric("alex"), PAPER.f1_aggregate)
+    for seed in ("lpips_weight_seed", "clip_stub_seed"):
+        _ = benchmark.expected[seed]
     rows: tuple[Row, ...] = aggregate(plans, benchmark.scores_with_given_samples(), benchmark.names, {})
-    printed = path.with_name(f"{path.name}_table.txt").read_text(encoding="utf-8")
+    printed = needed(path.with_name(f"{path.name}_table.txt")).read_text(encoding="utf-8")
     assert paper_table_text(rows) == printed
 
 
