@@ -197,7 +197,7 @@ def report_record(
     digests = [Fact(f"SHA-256 of {name}", str(value)) for name, value in sorted(dict(record.digests).items())]
     machine = [Fact(str(name), str(value)) for name, value in sorted(dict(record.machine).items())]
     verdicts, verdict_notices = read_verdicts(run)
-    switches, switch_notices = read_switches(run, scored.run)
+    switches, switch_notices = read_switches(run)
     pages = {item.name: item.page for item in items}
     plots = [plot_of(plan, values, pages) for plan, values in zip(scored.plans, scored.rows)]
     folders = (run.path, Path(record.data_root))
