@@ -12,6 +12,7 @@ from _exchange.errors import InputError
 from _exchange.run_folder import RunFolder, run_or_latest
 from _exchange.workers import available_cores
 from _measure.report.many import write_many
+from _measure.report.subject import results_of
 from _measure.report.write import write_report
 from _measure.truth_cache import user_truth_cache
 
@@ -28,7 +29,7 @@ class Report(Verb):
     """
 
     paths: Positional[tuple[Path, ...]] = ()
-    """Run folders; default: the latest run below runs/."""
+    """Run folders, or measured predictions in the original's layout; default: the latest run below runs/."""
 
     out: Path | None = None
     """Folder for the page over several runs, which takes a copy of their reports; default: report/ beside the first."""
@@ -39,11 +40,13 @@ def run(options: Report) -> Outcome:
     workers, cache = available_cores(), user_truth_cache()
     if len(options.paths) > 1:
         out = options.out or options.paths[0].resolve().parent / "report"
-        page = write_many([RunFolder(path) for path in options.paths], out, workers=workers, truth_cache=cache)
+        page = write_many(
+            [results_of(RunFolder(path)) for path in options.paths], out, workers=workers, truth_cache=cache
+        )
     elif options.out is not None:
         raise InputError(f"Expected at least two runs with --out, found {len(options.paths)}.")
     else:
-        only = run_or_latest(options.paths[0] if options.paths else None)
+        only = results_of(run_or_latest(options.paths[0] if options.paths else None))
         page = write_report(only, workers=workers, truth_cache=cache)
     return Outcome(f"report: {page}", {"page": str(page)})
 

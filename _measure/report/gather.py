@@ -13,7 +13,7 @@ from _databacks.dataset import Dataset, open_dataset
 from _databacks.names import ANIMERECON
 from _databacks.vrm import read_attribution
 from _exchange.camera import standard_camera
-from _exchange.errors import FormatError, SuiteError
+from _exchange.errors import SuiteError
 from _exchange.frames import IMAGE_SIZE
 from _exchange.items import SCORED_CAMERAS, ItemId, Region, TruthFiles
 from _exchange.run_folder import RunFolder
@@ -25,6 +25,7 @@ from _measure.report.pictures import Made
 from _measure.report.plots import plot_of
 from _measure.report.records import Box, Download, Drawn, Fact, Item, Model, Report, Surface, View
 from _measure.report.scored import Scored, columns_of, view_scores
+from _measure.report.subject import Subject, status_of
 from _measure.report.variants import read_switches, variants_grid
 from _measure.report.verdicts import read_verdicts
 from _measure.sentences import without_folders
@@ -114,23 +115,12 @@ def source_of(
 # -- records ----------------------------------------------------------------------------------------------------
 
 
-def status_of(run: RunFolder, item: ItemId) -> ItemStatus | None:
-    """How an item ended; None where the run has not come to it."""
-    path = run.item(item).status
-    if not path.is_file():
-        return None
-    try:
-        return ItemStatus.read(path)
-    except FormatError as error:
-        return ItemStatus("failed", f"Its status cannot be read: {error}")
-
-
-def item_record(run: RunFolder, record: RunRecord, item: ItemId, known: Known, scored: Scored) -> Item:
+def item_record(subject: Subject, item: ItemId, known: Known, scored: Scored) -> Item:
     """Everything that the pages show of one item, without its cells."""
     source, made = known.source, known.made
-    status = status_of(run, item)
+    status = status_of(subject, item)
     files, name = made.files, str(item)
-    folders = (run.path, Path(record.data_root))
+    folders = subject.folders
     problems = _problems(name, status, known, scored)
     shown = {view: without_folders(reason, folders) for view, reason in problems.items()}
     region = source.truth.region if source.truth else None
@@ -174,13 +164,13 @@ def _problems(item: str, status: ItemStatus | None, known: Known, scored: Scored
 
 
 def report_record(
-    run: RunFolder,
-    record: RunRecord,
+    subject: Subject,
     scored: Scored,
     items: Sequence[Item],
     notices: Sequence[str],
 ) -> Report:
     """The whole report from its parts."""
+    run, record = subject.run, subject.record
     is_benchmark = record.dataset == ANIMERECON
     failed = sum(item.status != "ok" for item in items)
     incomplete = sum(item.standing == "incomplete" for item in items)
@@ -191,7 +181,7 @@ def report_record(
         Fact("LPIPS network", scored.table.network or "–"),
         Fact("items", str(len(items))),
         Fact("failed or missing / incomplete", f"{failed} / {incomplete}"),
-        Fact("seed", str(record.seed)),
+        *(() if subject.is_original else (Fact("seed", str(record.seed)),)),
     ]
     settings = [Fact(f"setting {name}", str(value)) for name, value in sorted(dict(record.settings).items())]
     digests = [Fact(f"SHA-256 of {name}", str(value)) for name, value in sorted(dict(record.digests).items())]
@@ -200,7 +190,6 @@ def report_record(
     switches, switch_notices = read_switches(run)
     pages = {item.name: item.page for item in items}
     plots = [plot_of(plan, values, pages) for plan, values in zip(scored.plans, scored.rows)]
-    folders = (run.path, Path(record.data_root))
     found = (*scored.notices, *verdict_notices, *switch_notices, *notices)
     return Report(
         title=run.path.resolve().name,
@@ -212,7 +201,7 @@ def report_record(
         note=str(record.note),
         notices=(
             _COMPARE_WITH_VERIFY if is_benchmark else _NOT_COMPARABLE,
-            *(without_folders(notice, folders) for notice in found),
+            *(without_folders(notice, subject.folders) for notice in found),
         ),
         plots=tuple(plot for plot in plots if plot is not None),
         variants=None if scored.run is None else variants_grid(scored.run, scored.variants),

@@ -23,6 +23,7 @@ from _measure.report.gather import FORMS, size_text
 from _measure.report.many_records import ComparedItem, ComparedRun, Comparison, Shown
 from _measure.report.pages import ASSETS, asset, many_page
 from _measure.report.records import Download
+from _measure.report.subject import subject_of
 from _measure.report.write import remove_others, write_changed, write_report
 from _measure.sentences import without_folders
 
@@ -57,7 +58,7 @@ def write_many(runs: Sequence[RunFolder], out: Path, *, workers: int = 1, truth_
     if len(set(resolved)) < max(len(runs), 2):
         raise InputError(f"Expected at least two different runs, found {', '.join(map(str, resolved)) or 'none'}.")
     names = names_apart(resolved)
-    records = [RunRecord.read(run.record) for run in runs]
+    records = [subject_of(run).record for run in runs]
     compared = []
     for name, run, record in zip(names, runs, records):
         write_report(run, workers=workers, truth_cache=truth_cache)

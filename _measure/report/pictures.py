@@ -19,6 +19,7 @@ from PIL import Image, features
 from _exchange import atomic
 from _exchange.digest import sha256_of_bytes, sha256_of_file, sha256_of_value
 from _exchange.errors import FormatError, InputError, SuiteError
+from _exchange.glb import mesh_glb
 from _exchange.items import SCORED_CAMERAS, ItemId, TruthFiles
 from _exchange.mesh import Mesh
 from _exchange.pictures import composite_on_white, read_picture
@@ -26,14 +27,16 @@ from _exchange.protocol import Protocol
 from _exchange.run_folder import ItemFolder
 from _exchange.run_record import read_json_object
 from _measure.mesh_file import read_mesh_file
+from _measure.predictions import Predictions, RunPredictions
 from _measure.protocols import GEOMETRY
 from _measure.report.colour_map import error_picture, mean_difference
 from _measure.report.surfaces import distance_coloured, packed_script, shown_glb, thinned
 from _measure.report.turning import SIDE as TURN_SIDE
 from _measure.report.turning import turning_frames
+from _measure.sentences import without_folders
 from _render.turntable import turntable_bytes
 
-MADE_VERSION = 3
+MADE_VERSION = 4
 """Raised whenever equal inputs would give other files."""
 SIDE = 384
 """Height and width of the pages' pictures, pixels; they are scored at 512."""
@@ -51,7 +54,9 @@ class Job:
     Attributes:
         item: whose page.
         report: folder of the report.
-        ours: folder of the item in the run.
+        home: folder of the predictions, which no sentence names.
+        predictions: scored pictures and surface.
+        ours: folder of the item in the run, with whatever else the method wrote.
         truth: where the truth lies; None where the dataset has none.
         portrait: (512, 512, 4) uint8, or None where the dataset is gone.
         protocol: decides which parts of the surfaces are compared.
@@ -60,6 +65,8 @@ class Job:
 
     item: ItemId
     report: Path
+    home: Path
+    predictions: Predictions
     ours: ItemFolder
     truth: TruthFiles | None
     portrait: NDArray[np.uint8] | None
@@ -83,8 +90,8 @@ class Job:
     @property
     def key(self) -> str:
         """Digest of everything that decides the files."""
-        ours = [self.ours.mesh, self.ours.prepared_input]
-        ours += [self.ours.render(camera) for camera in SCORED_CAMERAS]
+        ours = [self.ours.prepared_input]
+        ours += [self.predictions.picture(self.item, camera) for camera in SCORED_CAMERAS]
         ours += [self.ours.unpasted_render(camera) for camera in SCORED_CAMERAS]
         truth = None
         if self.truth is not None:
@@ -94,6 +101,7 @@ class Job:
         return sha256_of_value(
             {
                 "version": [MADE_VERSION, Image.__version__, features.version("webp")],
+                "surface": [_digest(path) for path in self.predictions.mesh_files(self.item)],
                 "ours": [_digest(path) for path in ours],
                 "truth": truth,
                 "portrait": None if self.portrait is None else sha256_of_bytes(self.portrait.tobytes()),
@@ -174,7 +182,7 @@ class _Making:
 
     def view(self, camera: str) -> None:
         """A scored picture, its truth and their difference, and the twin without pasted pixels where there is one."""
-        ours = self._read(camera, self.job.ours.render(camera))
+        ours = self._read(camera, self.job.predictions.picture(self.job.item, camera))
         path = self.job.true_picture(camera)
         truth = None if path is None else self._read(camera, path)
         if truth is not None:
@@ -190,10 +198,9 @@ class _Making:
 
     def surfaces(self) -> None:
         """The model as the viewer takes it, a turn of it, and both compared surfaces coloured by their distance."""
-        path, mesh = self.job.ours.mesh, None
+        mesh = None
         try:
-            glb = _read_glb(path)
-            mesh = read_mesh_file(path)
+            glb, mesh = _surface_of(self.job)
             self._write("mesh", f"models/{self.job.item}/{self.job.item.idx}.glb", glb)
             self.model_bytes = len(glb)
             if len(glb) <= _WHOLE_BYTES:
@@ -204,7 +211,7 @@ class _Making:
                 counts = f"{len(small.verts)} of {len(mesh.verts)}"
                 self.model_remark = f"The view shows {counts} vertices, the download all."
         except SuiteError as error:
-            self.problems[GEOMETRY] = self._sentence(error, path)
+            self.problems[GEOMETRY] = self._sentence(error, self.job.ours.mesh)
         self._turntable(mesh)
         if mesh is not None and self.job.truth is not None:
             self._distances(mesh, self.job.truth)
@@ -246,9 +253,9 @@ class _Making:
 
     def _sentence(self, error: SuiteError, path: Path) -> str:
         """The error without the folders that lead to the run or the dataset: it is kept with the files made."""
-        run = self.job.report.parent
-        shown = path.relative_to(run) if path.is_relative_to(run) else Path(path.name)
-        return str(error).replace(str(path), str(shown))
+        home = self.job.home
+        shown = path.relative_to(home) if path.is_relative_to(home) else Path(path.name)
+        return without_folders(str(error).replace(str(path), str(shown)), [home])
 
     def _picture(self, name: str, picture: NDArray[np.uint8]) -> None:
         self._write(name, f"{self.job.folder}/{name.replace('/', '-')}.webp", webp(picture))
@@ -268,6 +275,14 @@ def _resized(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     share = min(1.0, side / max(height, width))
     size = max(1, round(width * share)), max(1, round(height * share))
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+
+
+def _surface_of(job: Job) -> tuple[bytes, Mesh]:
+    """The surface as a GLB and as a mesh; that of a run of ours is taken as it lies there."""
+    if isinstance(job.predictions, RunPredictions):
+        return _read_glb(job.ours.mesh), read_mesh_file(job.ours.mesh)
+    mesh = job.predictions.mesh(job.item)
+    return mesh_glb(mesh), mesh
 
 
 def _read_glb(path: Path) -> bytes:

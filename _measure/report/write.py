@@ -13,7 +13,6 @@ from _exchange.items import ItemId
 from _exchange.progress import progress
 from _exchange.protocol import Protocol, protocol_named
 from _exchange.run_folder import RunFolder
-from _exchange.run_record import RunRecord
 from _exchange.workers import WorkerDied, results_of
 from _measure.integrity.sealing import seal_report
 from _measure.report.colour_map import legend_picture
@@ -30,6 +29,7 @@ from _measure.report.pages import ASSETS, asset, index_page, item_page
 from _measure.report.pictures import SIDE, Job, Made, make_files, webp
 from _measure.report.records import Report
 from _measure.report.scored import cells_of, read_scored
+from _measure.report.subject import Subject, subject_of
 
 _OWN_FOLDERS = ("assets", "downloads", "items", "models", "pictures")
 
@@ -46,10 +46,12 @@ def write_report(run: RunFolder, *, workers: int = 1, truth_cache: Path | None =
         truth_cache: folder of visible true surfaces (see `_measure.truth_cache`); None keeps none.
 
     Raises:
-        InputError: the folder is no run, or names an impossible item or protocol.
+        InputError: the folder is no run and holds no results, its predictions are gone, or it names an impossible item
+            or protocol.
         FormatError: its record is damaged.
     """
-    record = RunRecord.read(run.record)
+    subject = subject_of(run)
+    record = subject.record
     items = [ItemId.parse(name) for name in record.items]
     notices = []
     try:
@@ -60,10 +62,8 @@ def write_report(run: RunFolder, *, workers: int = 1, truth_cache: Path | None =
     protocol = protocol_named(scored.table.protocol or record.protocol)
     prepared = _prepare_all((run, protocol, truth_cache), items, workers)
     cells = cells_of(scored, [str(item) for item in items])
-    records = [
-        replace(item_record(run, record, item, prepared[item], scored), cells=cells[str(item)]) for item in items
-    ]
-    report = report_record(run, record, scored, records, notices)
+    records = [replace(item_record(subject, item, prepared[item], scored), cells=cells[str(item)]) for item in items]
+    report = report_record(subject, scored, records, notices)
     _write_pages(run, report, [known.made for known in prepared.values()])
     seal_report(run)
     return run.report
@@ -73,7 +73,7 @@ def write_report(run: RunFolder, *, workers: int = 1, truth_cache: Path | None =
 class _Maker:
     """The work of one process: what the dataset knows of an item, and the files of its page."""
 
-    run: RunFolder
+    subject: Subject
     protocol: Protocol
     truth_cache: Path | None
     dataset: Dataset | None
@@ -82,15 +82,25 @@ class _Maker:
     @classmethod
     def load(cls, run: RunFolder, protocol: Protocol, truth_cache: Path | None) -> _Maker:
         """Open the dataset once per process."""
+        subject = subject_of(run)
         try:
-            return cls(run, protocol, truth_cache, *open_run_dataset(RunRecord.read(run.record)))
+            return cls(subject, protocol, truth_cache, *open_run_dataset(subject.record))
         except SuiteError:  # said on the first page already
-            return cls(run, protocol, truth_cache, None, frozenset())
+            return cls(subject, protocol, truth_cache, None, frozenset())
 
     def __call__(self, item: ItemId) -> Known:
         source, portrait = source_of(self.dataset, self.known, item)
-        folder = self.run.report.parent
-        job = Job(item, folder, self.run.item(item), source.truth, portrait, self.protocol, self.truth_cache)
+        job = Job(
+            item=item,
+            report=self.subject.run.report.parent,
+            home=self.subject.made.path,
+            predictions=self.subject.predictions,
+            ours=self.subject.made.item(item),
+            truth=source.truth,
+            portrait=portrait,
+            protocol=self.protocol,
+            truth_cache=self.truth_cache,
+        )
         return Known(source, make_files(job))
 
 
