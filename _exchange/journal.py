@@ -43,11 +43,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._entries: dict[str, JournalEntry] = {}
-        for line in atomic.read_lines(path):
-            entry = _parse(line)
-            if entry is not None:
-                self._entries[entry.item] = entry
+        self._entries = last_entries(atomic.read_lines(path))
 
     def entries(self) -> list[JournalEntry]:
         """The last entry of every piece, sorted by name."""
@@ -65,6 +61,12 @@ class Journal:
         """Record a finished piece; its files must be complete on disk."""
         atomic.append_line(self.path, json.dumps(asdict(entry), ensure_ascii=False))
         self._entries[entry.item] = entry
+
+
+def last_entries(lines: Iterable[str]) -> dict[str, JournalEntry]:
+    """The last entry of every piece by its name; lines that are none are left out."""
+    entries = filter(None, map(_parse, lines))
+    return {entry.item: entry for entry in entries}
 
 
 def digests_below(root: Path, files: Iterable[Path]) -> dict[str, str]:

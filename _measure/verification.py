@@ -48,6 +48,7 @@ class Verification:
         not_obtained: published tables that nobody here has read.
         study: repeats with several seeds, where they were asked for.
         seed_rows: published rows that these repeats are beside.
+        scores: SHA-256 of every file of scores that was judged, by path below the run's folder.
     """
 
     against: str
@@ -61,6 +62,7 @@ class Verification:
     not_obtained: tuple[NotObtained, ...] = ()
     study: SeedStudy | None = None
     seed_rows: tuple[PublishedRow, ...] = ()
+    scores: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -132,6 +134,7 @@ def verification_data(verification: Verification) -> dict[str, Any]:
         "notes": list(verification.notes),
         "listed": [_record(verification, verdict) for verdict in verification.listed],
         "not_obtained": [asdict(entry) for entry in verification.not_obtained],
+        "scores": dict(verification.scores),
     }
     if verification.study is not None:
         data["seeds"] = seed_records(verification.study, verification.seed_rows)

@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
+from _exchange.digest import sha256_of_file
 from _exchange.errors import InputError
 from _exchange.protocol import Way
 from _exchange.run_folder import RunFolder
 from _measure.aggregate import Row
 from _measure.published import Published, PublishedRow, Record, Tolerance
 from _measure.scored_run import MEASURE_COMMAND, MEASURED_BEFORE, ScoredRun
-from _measure.seeds import SeedStudy
+from _measure.seeds import SeedStudy, seed_folder
 from _measure.verdict import State, Verdict, judge
 from _measure.verification import Verification
 from _measure.weights import weight_file_named
@@ -100,6 +101,17 @@ def measured_protocols(run: RunFolder) -> dict[Way, ScoredRun]:
         FormatError: a file is damaged.
     """
     return _protocols(run)[0]
+
+
+def judged_scores(run: RunFolder, study: SeedStudy | None = None) -> dict[str, str]:
+    """SHA-256 of every file of scores that verdicts on a run rest on, its own first, by path below its folder.
+
+    Raises:
+        As `measured_protocols` does.
+    """
+    repeats = [] if study is None else [seed_folder(run, seed).scores for seed in range(study.count)]
+    paths = [run.scores, *(scored.folder.scores for scored in measured_protocols(run).values()), *repeats]
+    return {path.relative_to(run.path).as_posix(): sha256_of_file(path) for path in dict.fromkeys(paths)}
 
 
 def _protocols(run: RunFolder) -> tuple[dict[Way, ScoredRun], frozenset[Way]]:

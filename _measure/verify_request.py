@@ -15,7 +15,7 @@ from _measure.published_csv import with_user_rows
 from _measure.scored_run import ScoredRun, measure_command
 from _measure.seeds import SeedStudy, measure_seeds
 from _measure.verification import Verification, write_verification, write_verification_tables
-from _measure.verify import measured_protocols, published_verification
+from _measure.verify import judged_scores, measured_protocols, published_verification
 
 PUBLISHED = "published"
 
@@ -67,7 +67,8 @@ def verify(config: VerifyConfig) -> Verification:
         verification = _against_published(run, config)
     else:
         verification = _against_baseline(run, Path(config.against))
-    verification = _kept(run, verification)
+    judged = judged_scores(run, verification.study)
+    verification = _kept(run, replace(verification, scores=judged))
     if config.out is not None:
         write_verification_tables(config.out, verification)
     if config.store is not None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from _databacks.layout import find_root
+from _exchange.atomic import read_lines
+from _exchange.errors import FormatError
+from _exchange.journal import last_entries
 from _exchange.run_folder import RunFolder
 from _measure.grid import one_line
 from _measure.integrity.seal import SECTIONS, Seal, Section, is_made_later, later_seal, read_seal, sealed_names
@@ -27,6 +30,8 @@ class SealReport:
         extra: files below ``items/`` and ``variants/`` of which the seal knows nothing.
         unchecked: by section, how many files were not looked at, since the section is not here.
         unsealed: files elsewhere in the run that no seal knows, such as notes of one's own.
+        not_generated: files below ``items/`` that were sealed with another digest than `generate` wrote down, or were
+            gone by then.
     """
 
     subject: str
@@ -37,17 +42,18 @@ class SealReport:
     extra: tuple[str, ...] = ()
     unchecked: Mapping[str, int] = field(default_factory=dict)
     unsealed: tuple[str, ...] = ()
+    not_generated: tuple[str, ...] = ()
 
     @property
     def intact(self) -> bool:
-        """Whether everything that was looked at is as it was sealed."""
-        return not (self.differ or self.missing or self.extra)
+        """Whether everything that was looked at is as it was sealed, and was sealed as it was generated."""
+        return not (self.differ or self.missing or self.extra or self.not_generated)
 
     @property
     def first(self) -> str:
-        """The first file that is not as it was sealed; empty where all are."""
+        """The first file that is not as it was sealed, else that is not what `generate` wrote; empty where all are."""
         order = {f"{section}/": place for place, section in enumerate(SECTIONS)}
-        wrong = [*self.differ, *self.missing, *self.extra]
+        wrong = [*self.differ, *self.missing, *self.extra] or self.not_generated
         return min(wrong, key=lambda name: (order[name.partition("/")[0] + "/"], name), default="")
 
     @property
@@ -56,13 +62,22 @@ class SealReport:
         state = "intact" if self.intact else "CHANGED"
         counts = [
             f"{len(names)} {word}"
-            for names, word in ((self.differ, "different"), (self.missing, "missing"), (self.extra, "added"))
+            for names, word in (
+                (self.differ, "different"),
+                (self.missing, "missing"),
+                (self.extra, "added"),
+                (self.not_generated, "not what generate wrote"),
+            )
             if names
         ]
         same = f"{self.checked} files are as they were sealed"
         lines = [f"{self.subject}: {state}. {', '.join([same, *counts])}."]
-        if not self.intact:
+        if self.differ or self.missing or self.extra:
             lines.append(f"The first file that is not as it was sealed: {self.first}")
+        if self.not_generated:
+            lines.append(
+                f"The first file that is not what generate wrote, by the run's journal: {self.not_generated[0]}"
+            )
         for section, count in self.unchecked.items():
             how = " --data DATASET says where they are." if section == "dataset" else ""
             lines.append(f"Not checked: {count} files of the {section}, which are not here.{how}")
@@ -77,7 +92,8 @@ class SealReport:
     @property
     def data(self) -> dict[str, Any]:
         """For programs."""
-        lists = {name: list(getattr(self, name)) for name in ("differ", "missing", "extra", "unsealed")}
+        kinds = ("differ", "missing", "extra", "unsealed", "not_generated")
+        lists = {name: list(getattr(self, name)) for name in kinds}
         facts = {"subject": self.subject, "results": self.results, "intact": self.intact, "first": self.first}
         return {**facts, "checked": self.checked, **lists, "unchecked": dict(self.unchecked)}
 
@@ -105,7 +121,24 @@ def check_seal(run: Path, *, data: Path | None = None) -> SealReport:
             report = replace(report, unchecked={**report.unchecked, section: len(names[section])})
         else:
             report = checked_below(report, section, names[section], root)
+            report = beside_journal(report, section, seal, read_lines(RunFolder(root).journal))
     return with_unknown(report, [name for name in present if name not in names["run"]])
+
+
+def unsealed_scores(run: RunFolder, scores: Mapping[str, str]) -> str:
+    """The first file of scores whose digest is not the one in the run's seal; empty where all are, or without a seal.
+
+    Args:
+        run: its folder.
+        scores: SHA-256 by path below that folder.
+    """
+    if not run.seal.is_file():
+        return ""
+    try:
+        sealed = read_seal(run.seal).files["run"]
+    except FormatError:  # a damaged seal proves nothing
+        sealed = {}
+    return next((name for name, digest in scores.items() if sealed.get(name) != digest), "")
 
 
 def with_unknown(report: SealReport, names: Sequence[str]) -> SealReport:
@@ -123,6 +156,18 @@ def checked_below(report: SealReport, section: Section, names: Mapping[str, str]
     """The report with one section more, whose files lie below `root`."""
     there = [root / name for name in names if is_there(root / name)]
     return compared(report, section, names, digests_of(root, there))
+
+
+def beside_journal(report: SealReport, section: Section, seal: Seal, lines: Iterable[str]) -> SealReport:
+    """The report with sealed digests of ``items/`` held against the journal that `generate` left.
+
+    Items that failed are left out, and so is whatever no line names.
+    """
+    sealed = seal.files[section]
+    made = [entry.files for entry in last_entries(lines).values() if entry.status == "ok"]
+    expected = {name: digest for files in made for name, digest in files.items() if name.startswith("items/")}
+    others = sorted(name for name, digest in expected.items() if sealed.get(name) != digest)
+    return replace(report, not_generated=(*report.not_generated, *(f"{section}/{name}" for name in others)))
 
 
 def section_folders(seal: Seal, run: Path, data: Path | None) -> dict[Section, Path | None]:

@@ -27,7 +27,15 @@ from _exchange import atomic
 from _exchange.digest import sha256_of_file
 from _exchange.errors import CheckFailed, FormatError, InputError
 from _exchange.run_folder import RunFolder
-from _measure.integrity.check import SealReport, check_seal, checked_below, compared, section_folders, with_unknown
+from _measure.integrity.check import (
+    SealReport,
+    beside_journal,
+    check_seal,
+    checked_below,
+    compared,
+    section_folders,
+    with_unknown,
+)
 from _measure.integrity.seal import (
     LARGEST_SEAL,
     SECTIONS,
@@ -44,6 +52,7 @@ SEAL_NAME = "run/seal.json"
 LARGEST_FILE = 2**32
 """Bytes. Characters and pictures have a few megabytes."""
 MOST_FILES = 10**6
+_JOURNAL = RunFolder(Path()).journal.name
 _BLOCK = 512
 _PIECE = 2**20
 _LARGEST_EXTENSION = 2**14
@@ -114,6 +123,11 @@ def pack_run(
     if target.suffix != ".tar" or target.resolve().is_relative_to(run.resolve()):
         raise InputError(f"Expected a file *.tar outside the run to write, found {target}.")
     report = check_seal(run, data=data)
+    if report.first in report.not_generated:
+        raise CheckFailed(
+            f"Expected what generate wrote, found {report.first} sealed with another digest than its journal has.",
+            next_step="python3 -m _scripts.generate makes such items anew; then measure again.",
+        )
     if not report.intact:
         raise CheckFailed(
             f"Expected a run as it was sealed, found {report.first} changed.",
@@ -227,14 +241,20 @@ def _checked(stream: IO[bytes], path: Path, data: Path | None) -> SealReport:
     seal = seal_of(b"".join(first.pieces))
     found: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
     later: dict[str, Seal] = {}
+    journals: dict[str, list[str]] = {}
     for member in members:
         section, _, name = member.name.partition("/")
         if section == "run" and later_seal(name) == name:
             later[name] = _seal_of_member(member)
             continue
-        digest = hashlib.sha256()
+        digest, lines = hashlib.sha256(), bytearray()
+        is_journal = name == _JOURNAL and member.size <= LARGEST_SEAL  # a larger one is kept in nobody's memory
         for piece in member.pieces:
             digest.update(piece)
+            if is_journal:
+                lines += piece
+        if is_journal:
+            journals[section] = lines.decode("utf-8", "replace").split("\n")[:-1]
         found[section][name] = digest.hexdigest()
     report = SealReport(str(path), seal.results)
     for section, names in sealed_names(seal, later).items():
@@ -242,6 +262,7 @@ def _checked(stream: IO[bytes], path: Path, data: Path | None) -> SealReport:
             report = _with_data(report, names, data)
             continue
         report = compared(report, section, names, found[section])
+        report = beside_journal(report, section, seal, journals.get(section, ()))
         unknown = [name for name in found[section] if name not in names]
         if section == "run":
             report = with_unknown(report, unknown)

@@ -26,8 +26,8 @@ from _measure.report.plots import plot_of
 from _measure.report.records import Box, Download, Drawn, Fact, Item, Model, Report, Surface, View
 from _measure.report.scored import Scored, columns_of, view_scores
 from _measure.report.subject import Subject, status_of
-from _measure.report.variants import read_switches, variants_grid
-from _measure.report.verdicts import read_verdicts
+from _measure.report.variants import OUTDATED_SWITCHES, read_switches, variants_grid
+from _measure.report.verdicts import OUTDATED, read_verdicts
 from _measure.sentences import without_folders
 
 _NOT_COMPARABLE = (
@@ -187,7 +187,7 @@ def report_record(
     digests = [Fact(f"SHA-256 of {name}", str(value)) for name, value in sorted(dict(record.digests).items())]
     machine = [Fact(str(name), str(value)) for name, value in sorted(dict(record.machine).items())]
     verdicts, verdict_notices = read_verdicts(run)
-    switches, switch_notices = read_switches(run)
+    switches, switch_notices = read_switches(run, scored.run)
     pages = {item.name: item.page for item in items}
     plots = [plot_of(plan, values, pages) for plan, values in zip(scored.plans, scored.rows)]
     found = (*scored.notices, *verdict_notices, *switch_notices, *notices)
@@ -210,17 +210,24 @@ def report_record(
         downloads=tuple(
             Download(f"downloads/{path.name}", title, size_text(path.stat().st_size))
             for path, title in downloads_of(run).items()
+            if path not in _outdated(run, found)
         ),
     )
 
 
 def downloads_of(run: RunFolder) -> dict[Path, str]:
-    """Files of the run that its report takes along, with what they are."""
+    """Files of the run that its report can take along, with what they are."""
     wanted = {run.table(form): f"table, {name}" for form, name in FORMS.items()}
     wanted |= {run.scores: "all scores", run.verdicts: "verdicts"}
     for stem, what in _VARIANT_TABLES.items():
         wanted |= {run.path / "variants" / f"{stem}.{form}": f"{what}, {FORMS[form]}" for form in ("csv", "tex", "md")}
     return {path: title for path, title in wanted.items() if path.is_file()}
+
+
+def _outdated(run: RunFolder, notices: Sequence[str]) -> set[Path]:
+    """Files that notices say are not shown; the two tables of variants are written in one call."""
+    variants = {path for path in downloads_of(run) if path.parent.name == "variants"}
+    return ({run.verdicts} if OUTDATED in notices else set()) | (variants if OUTDATED_SWITCHES in notices else set())
 
 
 def _view(camera: str, item: str, made: Made, region: Region | None, scored: Scored) -> View:

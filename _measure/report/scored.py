@@ -11,7 +11,7 @@ from _exchange.run_folder import RunFolder
 from _measure.aggregate import Row, RowPlan
 from _measure.metrics.description import Metric
 from _measure.report.records import Cell, Column, Fact, ScoreTable, TableRow
-from _measure.scored_run import MEASURE_COMMAND, ScoredRun
+from _measure.scored_run import MEASURE_COMMAND, MEASURED_BEFORE, ScoredRun
 from _measure.statistics import mean
 from _measure.table import shown_value
 
@@ -56,7 +56,11 @@ def read_scored(run: RunFolder) -> Scored:
         scored = ScoredRun.read(run)
     except (FormatError, InputError) as error:
         return Scored(notices=(f"The scores cannot be read: {error} Run {MEASURE_COMMAND} again.",))
-    variants, notices = read_variants(run)
+    found, notices = read_variants(run)
+    variants = [variant for variant in found if variant.is_beside(scored)]
+    if len(variants) < len(found):
+        names = ", ".join(variant.folder.path.name for variant in found if variant not in variants)
+        notices = (*notices, f"Variants are not shown ({names}), {MEASURED_BEFORE}")
     unpasted = [v for v in variants if v.pictures == "unpasted" and v.protocol == scored.protocol]
     return replace(
         scored_of(scored),

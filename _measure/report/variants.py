@@ -11,11 +11,12 @@ from _exchange.run_record import read_json_object
 from _measure.aggregate import Row
 from _measure.grid import Column, Grid
 from _measure.report.verdicts import shown_number
-from _measure.scored_run import ScoredRun
+from _measure.scored_run import MEASURED_BEFORE, ScoredRun
 from _measure.table import shown_value
 
 SWITCHES = "variants/switches.json"
 """What `measure --variants` writes on switches, below the run's folder."""
+OUTDATED_SWITCHES = f"The table of switches is not shown, {MEASURED_BEFORE}"
 _SWITCH_HEADS = ("switch", "subset", "metric", "paper", "corrected alone", "difference")
 _NO_ROW = ""
 
@@ -37,11 +38,15 @@ def variants_grid(own: ScoredRun, variants: Sequence[ScoredRun]) -> Grid | None:
     return Grid(tuple(heads), rows)
 
 
-def read_switches(run: RunFolder) -> tuple[Grid | None, tuple[str, ...]]:
+def read_switches(run: RunFolder, own: ScoredRun | None) -> tuple[Grid | None, tuple[str, ...]]:
     """What each switch of the protocol changes where only it is corrected; None where nobody measured it.
 
+    Args:
+        run: its folder.
+        own: its own scores; a table on other predictions or another truth than theirs is not shown.
+
     Returns:
-        The table, and a notice where it cannot be read.
+        The table, and a notice where it cannot be read or is not shown.
     """
     path = run.path / SWITCHES
     if not path.is_file():
@@ -50,7 +55,10 @@ def read_switches(run: RunFolder) -> tuple[Grid | None, tuple[str, ...]]:
         value = read_json_object(path)
         columns = tuple(Column(head, right=place > 2) for place, head in enumerate(_SWITCH_HEADS))
         footer = tuple(_sentence(switch) for switch in (*value["switches"], *value["elsewhere"]))
-        return Grid(columns, tuple(map(_switch_row, value["rows"])), footer=footer), ()
+        grid = Grid(columns, tuple(map(_switch_row, value["rows"])), footer=footer)
+        if own is not None and (value.get("predictions"), value.get("truths")) != (own.predictions, own.truths):
+            return None, (OUTDATED_SWITCHES,)
+        return grid, ()
     except (FormatError, InputError) as error:
         return None, (f"The table of switches cannot be read: {error}",)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -6,25 +6,40 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from _exchange.digest import sha256_of_file
 from _exchange.errors import FormatError, InputError
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import read_json_object
 from _measure.grid import Column, Grid, number_text
 from _measure.report.records import Fact, ShownVerdict, Verdicts
 
+OUTDATED = "Verdicts are not shown, since the scores changed after they were found: python3 -m _scripts.verify RUN"
 _SEED_HEADS = ("subset", "metric", "mean", "standard deviation", "least", "largest", "published: seeds below it")
 
 
 def read_verdicts(run: RunFolder) -> tuple[Verdicts | None, tuple[str, ...]]:
-    """The verdicts of a run, None where it was not verified, and a notice where they cannot be read."""
+    """The verdicts of a run, None where it was not verified, and a notice where they cannot be read.
+
+    Verdicts on other scores than those of the run are none: a notice stands in their place.
+    """
     if not run.verdicts.is_file():
         return None, ()
     try:
-        return _verdicts(read_json_object(run.verdicts)), ()
+        value = read_json_object(run.verdicts)
+        verdicts = _verdicts(value)
+        return (verdicts, ()) if _is_of_these_scores(run, value.get("scores")) else (None, (OUTDATED,))
     except (FormatError, InputError) as error:
         return None, (f"The verdicts cannot be read: {error}",)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return None, (f"The verdicts cannot be read: {run.verdicts.name}: {type(error).__name__}: {error}",)
+
+
+def _is_of_these_scores(run: RunFolder, judged: Any) -> bool:
+    """Whether every file of scores that was judged is still as it was; older files of verdicts do not say."""
+    if not isinstance(judged, dict) or run.scores.name not in judged:
+        return False
+    paths = {run.path / name: digest for name, digest in judged.items()}
+    return all(path.is_file() and sha256_of_file(path) == digest for path, digest in paths.items())
 
 
 def _verdicts(value: Mapping[str, Any]) -> Verdicts:

@@ -123,7 +123,9 @@ def _write_pages(run: RunFolder, report: Report, made: Sequence[Made]) -> None:
     folder = run.report.parent
     files = {f"assets/{name}": asset(name).encode("utf-8") for name in ASSETS}
     files["assets/legend.webp"] = webp(legend_picture(SIDE, 12))
-    files |= {f"downloads/{path.name}": path.read_bytes() for path in downloads_of(run)}
+    linked = {download.path for download in report.downloads}
+    downloads = {f"downloads/{path.name}": path for path in downloads_of(run)}
+    files |= {name: path.read_bytes() for name, path in downloads.items() if name in linked}
     files |= {item.page: item_page(report, item).encode("utf-8", "replace") for item in report.items}
     files["index.html"] = index_page(report).encode("utf-8", "replace")
     for relative, content in files.items():

@@ -126,6 +126,8 @@ def switch_table(measured: MeasuredVariants) -> VariantTable:
     facts = {
         "title": measured.paper.title,
         "items": len(measured.paper.items),
+        "truths": dict(measured.paper.truths),
+        "predictions": dict(measured.paper.predictions),
         "switches": [_switch_facts(switch) for switch, _ in measured.switches],
         "elsewhere": [
             {**_switch_facts(switch), "this_run": _json_value(_in_run(switch, measured))} for switch in elsewhere

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,9 @@ def verdict(state: str, **changes: Any) -> dict[str, Any]:
 
 def write_verdicts(small: SmallRun, *records: dict[str, Any], **changes: Any) -> None:
     counts = {record["state"]: 1 for record in records}
-    value = {"against": "published", "counts": counts, "verdicts": list(records), "notes": ["a note"], **changes}
-    small.run.verdicts.write_text(json.dumps(value))
+    value = {"against": "published", "counts": counts, "verdicts": list(records), "notes": ["a note"]}
+    judged = {"scores": {"scores.jsonl": sha256(small.run.scores.read_bytes()).hexdigest()}}
+    small.run.verdicts.write_text(json.dumps({**value, **judged, **changes}))
 
 
 @pytest.mark.parametrize(
@@ -136,6 +138,19 @@ def test_hostile_verdicts_make_no_element(copy: SmallRun) -> None:
     assert all(script.get("src") for script in markup.all("script"))
 
 
+def scores_of_variants(judged: str) -> dict[str, str]:
+    return {"scores.jsonl": judged, "variants/paper/scores.jsonl": judged}
+
+
+@pytest.mark.parametrize("judged", [None, {}, {"scores.jsonl": "00"}, scores_of_variants("00"), "scores.jsonl"])
+def test_verdicts_on_other_scores_are_a_notice(copy: SmallRun, judged: object) -> None:
+    write_verdicts(copy, verdict("reproduced"), scores=judged)
+    text = first_page(copy).text
+    assert "Verdicts against" not in text
+    assert "the scores changed after they were found: python3 -m _scripts.verify RUN" in text
+    assert not (copy.run.report.parent / "downloads" / "verify.json").exists()
+
+
 @pytest.mark.parametrize("content", ["[]", "{", "{}", '{"against": 1, "counts": {}, "verdicts": [{}], "notes": []}'])
 def test_damaged_verdicts_are_a_notice(copy: SmallRun, content: str) -> None:
     copy.run.verdicts.write_text(content)
@@ -145,7 +160,7 @@ def test_damaged_verdicts_are_a_notice(copy: SmallRun, content: str) -> None:
 # -- variants ---------------------------------------------------------------------------------------------------
 
 
-def write_variant(small: SmallRun, name: str, factor: float, **changes: str) -> RunFolder:
+def write_variant(small: SmallRun, name: str, factor: float, **changes: Any) -> RunFolder:
     """The run's scores times a factor, under other rules."""
     variant = small.run.variant(name)
     table = json.loads(small.run.table("json").read_text())
@@ -177,10 +192,25 @@ def test_repeats_with_other_seeds_are_no_variants(copy: SmallRun) -> None:
     assert "The same predictions under other rules" not in first_page(copy).text
 
 
+@pytest.mark.parametrize("changes", [{"predictions": {"a/one": "00"}}, {"truths": {"a/one": "00"}}])
+def test_variants_of_other_predictions_or_truths_are_a_notice(copy: SmallRun, changes: dict[str, Any]) -> None:
+    write_variant(copy, "paper", 2.0, protocol="paper", **changes)
+    write_switches(copy, **changes)
+    atomic.write_text(copy.run.path / "variants" / "switches.csv", "switch\n")
+    markup = first_page(copy)
+    assert "psnr_peak" not in markup.text
+    assert "paper, pasted" not in markup.text
+    command = "measured before the run changed: python3 -m _scripts.measure RUN --variants"
+    assert f"Variants are not shown (paper), {command}" in markup.text
+    assert f"The table of switches is not shown, {command}" in markup.text
+    assert not (copy.run.report.parent / "downloads" / "switches.csv").exists()
+
+
 def write_switches(small: SmallRun, **changes: Any) -> None:
     row = {"switch": "psnr_peak", "subset": "front", "metric": "psnr", "paper": 16.5, "corrected_alone": 17.25}
     facts = {"switch": "psnr_peak", "decided": "measuring", "paper": "target", "corrected": "one", "sentence": HOSTILE}
     value = {"rows": [{**row, "difference": 0.75}], "switches": [facts], "elsewhere": [{**facts, "decided": "drawing"}]}
+    value |= {"predictions": {}, "truths": {}}
     atomic.write_text(small.run.path / "variants" / "switches.json", json.dumps({**value, **changes}))
 
 
