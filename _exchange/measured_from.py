@@ -8,6 +8,7 @@ from pathlib import Path
 
 from _exchange import atomic
 from _exchange.errors import FormatError, InputError
+from _exchange.original_layout import is_original_run
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import read_json_object
 
@@ -80,10 +81,17 @@ def predictions_of(results: RunFolder) -> RunFolder:
     """The folder that holds what the results in a folder belong to: itself, unless it says otherwise.
 
     Raises:
-        InputError: it names a folder that is gone.
+        InputError: it names a folder that is gone, or there are scores alone.
         FormatError: what it says is damaged.
     """
-    if results.record.is_file() or not results.measured_from.is_file():
+    if results.record.is_file():
+        return results
+    if not results.measured_from.is_file():
+        if results.table("json").is_file() and not is_original_run(results.path):
+            raise InputError(
+                f"Expected {results.measured_from} beside the scores, found nothing that leads to the predictions.",
+                next_step=f"Measure the predictions again with --out {results.path}.",
+            )
         return results
     return RunFolder(MeasuredFrom.read(results.measured_from).predictions_folder)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from _exchange.errors import FormatError, InputError
 from _exchange.items import SCORED_CAMERAS, ItemId
-from _exchange.measured_from import MeasuredFrom
+from _exchange.measured_from import MeasuredFrom, predictions_of
 from _exchange.run_folder import RunFolder
 from _exchange.run_record import ItemStatus, RunRecord
 from _measure.measure import results_folder
@@ -51,10 +51,11 @@ def subject_of(run: RunFolder) -> Subject:
         InputError: the folder is no run and holds no results, or its predictions are gone.
         FormatError: a record is damaged.
     """
+    made = predictions_of(run)
     if run.record.is_file() or not run.measured_from.is_file():
         return Subject(run, run, RunRecord.read(run.record), RunPredictions(run))
     place = MeasuredFrom.read(run.measured_from)
-    made, data = RunFolder(place.predictions_folder), _data_of(place)
+    data = _data_of(place)
     if made.record.is_file():
         return Subject(run, made, replace(RunRecord.read(made.record), data_root=data), RunPredictions(made))
     scored = ScoredRun.read(run)

@@ -53,6 +53,15 @@ def test_a_run_is_its_own_predictions_and_results_count_as_the_latest_run(tmp_pa
     assert predictions_of(run) == run
 
 
+def test_scores_alone_say_how_they_come_to_their_predictions(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.table("json").write_text("{}")
+    with pytest.raises(InputError, match=rf"found nothing that leads .* Measure .* again with --out {tmp_path}\.$"):
+        predictions_of(run)
+    (tmp_path / "rgb60").mkdir()
+    assert predictions_of(run) == run
+
+
 @pytest.mark.parametrize(
     ("changes", "place"),
     [
