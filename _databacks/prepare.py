@@ -65,6 +65,14 @@ class PrepareResult:
     complete: bool
 
     @property
+    def so_far_sentence(self) -> str:
+        """What is said while other parts are not through."""
+        return (
+            f"{self.so_far} of {self.whole} characters of the set so far: "
+            "the part that ends last writes its lists and tables."
+        )
+
+    @property
     def failed(self) -> int:
         """Number of characters that failed."""
         return sum(problem.status == "failed" for problem in self.problems)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from _exchange.errors import InputError
 from _exchange.run_folder import RunFolder, run_or_latest
 from _measure.baseline import compare_to_baseline, read_baseline, store_into
+from _measure.integrity.check import SealReport, check_seal, unsealed_scores
+from _measure.integrity.pack import check_pack
 from _measure.integrity.sealing import seal_verdicts
 from _measure.measure import MeasureConfig, results_folder
 from _measure.published import Published
 from _measure.published_csv import with_user_rows
-from _measure.scored_run import ScoredRun, measure_command
+from _measure.scored_run import MEASURE_COMMAND, ScoredRun, measure_command
 from _measure.seeds import SeedStudy, measure_seeds
-from _measure.verification import Verification, write_verification, write_verification_tables
+from _measure.verification import Verification, verification_text, write_verification, write_verification_tables
 from _measure.verify import judged_scores, measured_protocols, published_verification
 
 PUBLISHED = "published"
@@ -91,6 +94,30 @@ def _kept(run: RunFolder, verification: Verification) -> Verification:
 def _remedy(given: RunFolder) -> str:
     there = given.path.is_dir()
     return f"Run {measure_command(given)} first." if there else f"There is no folder {given.path}: choose another run."
+
+
+def shown_text(run: RunFolder, verification: Verification, config: VerifyConfig) -> str:
+    """What is shown on the screen: the tables, whether the scores are as they were sealed, and what was written.
+
+    Files name no folder, so that they travel; on the screen commands can be pasted as they stand.
+    """
+    text = verification_text(verification).replace(f"{MEASURE_COMMAND} RUN", measure_command(run))
+    results = results_folder(run)
+    name = unsealed_scores(results, verification.scores)
+    check = f"python3 -m _scripts.verify {shlex.quote(str(results.path))} --integrity names every file"
+    lines = [f"run: {run.path}\n{text}"]
+    lines += [f"{name} is not what was sealed: {check}\n"] if name else []
+    lines += [] if config.store is None else [f"stored in {config.store}\n"]
+    lines += [] if config.out is None else [f"written: verify.* in {config.out}\n"]
+    return "".join(lines)
+
+
+def integrity_of(config: VerifyConfig) -> SealReport:
+    """What became of the files of a run, or of an archive of one; raises as `check_seal` and `check_pack` do."""
+    path = config.path
+    if path is not None and (path.is_file() or (path.suffix == ".tar" and not path.is_dir())):
+        return check_pack(path, data=config.data)
+    return check_seal(results_folder(run_or_latest(path)).path, data=config.data)
 
 
 def _against_published(run: RunFolder, config: VerifyConfig) -> Verification:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from _databacks.defaults import SAMPLE_ROOT, SAMPLE_SENTENCE, SAMPLE_SOURCE
-from _databacks.prepare import PrepareResult, prepare
+from _databacks.prepare import prepare
 from _databacks.prepare_plan import PrepareConfig
 from _databacks.sample import prepare_sample
 from _exchange.command import Outcome, Verb, main
@@ -44,18 +44,11 @@ def run(options: Prepare) -> Outcome:
         result.back_end,
         f"{result.renderset} in {result.root}: {result.total} characters, {result.drawn} drawn, "
         f"{result.cached} there already, {result.failed} failed.",
-        *([] if result.complete else [_so_far(result)]),
+        *([] if result.complete else [result.so_far_sentence]),
         *(f"  {problem.sentence}" for problem in result.problems),
     ]
     data = {**asdict(result), "root": str(result.root), "failed": result.failed}
     return Outcome("\n".join(lines), data)
-
-
-def _so_far(result: PrepareResult) -> str:
-    return (
-        f"{result.so_far} of {result.whole} characters of the set so far: "
-        "the part that ends last writes its lists and tables."
-    )
 
 
 if __name__ == "__main__":

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tyro.conf import Positional
 
 from _exchange.command import Outcome, Verb, main
-from _exchange.run_folder import RunFolder, run_or_latest
-from _measure.integrity.check import check_seal, unsealed_scores
-from _measure.integrity.pack import check_pack
-from _measure.measure import results_folder
-from _measure.scored_run import MEASURE_COMMAND, measure_command
-from _measure.verification import verification_data, verification_text
-from _measure.verify_request import VerifyConfig, verify
+from _exchange.run_folder import run_or_latest
+from _measure.verification import verification_data
+from _measure.verify_request import VerifyConfig, integrity_of, shown_text, verify
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,33 +35,12 @@ class Verify(Verb, VerifyConfig):
 def run(options: Verify) -> Outcome:
     """Verify and show the verdicts, or what became of the files."""
     if options.integrity:
-        return _integrity(options)
+        report = integrity_of(options)
+        return Outcome(report.text, report.data, int(not report.intact))
     folder = run_or_latest(options.path)
     verification = verify(options)
-    # Files name no folder, so that they travel; on the screen the command can be pasted as it stands.
-    text = verification_text(verification).replace(f"{MEASURE_COMMAND} RUN", measure_command(folder))
-    lines = [f"run: {folder.path}\n{text}"]
-    lines += _seal_line(results_folder(folder), verification.scores)
-    lines += [] if options.store is None else [f"stored in {options.store}\n"]
-    lines += [] if options.out is None else [f"written: verify.* in {options.out}\n"]
-    return Outcome(
-        "".join(lines), {"run": str(folder.path), **verification_data(verification)}, int(not verification.holds)
-    )
-
-
-def _seal_line(folder: RunFolder, scores: Mapping[str, str]) -> list[str]:
-    name = unsealed_scores(folder, scores)
-    check = f"python3 -m _scripts.verify {shlex.quote(str(folder.path))} --integrity names every file"
-    return [f"{name} is not what was sealed: {check}\n"] if name else []
-
-
-def _integrity(options: Verify) -> Outcome:
-    path = options.path
-    if path is not None and (path.is_file() or (path.suffix == ".tar" and not path.is_dir())):
-        report = check_pack(path, data=options.data)
-    else:
-        report = check_seal(results_folder(run_or_latest(path)).path, data=options.data)
-    return Outcome(report.text, report.data, int(not report.intact))
+    data = {"run": str(folder.path), **verification_data(verification)}
+    return Outcome(shown_text(folder, verification, options), data, int(not verification.holds))
 
 
 if __name__ == "__main__":
